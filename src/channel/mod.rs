@@ -1,1 +1,199 @@
-//! channel
+//! The port to carts, and each cart's protocol.
+//!
+//! Nothing of a cart's shape leaks past this room: what comes out is a [`Sighting`], an order id, or
+//! an error that says what the caller can do. A channel holds no state of a store; what it needs
+//! for a call is handed to it.
+
+pub mod credentials;
+pub mod error;
+pub mod http;
+pub mod shopify;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use credentials::{Credentials, SigningKeys, Token, WebhookSecret};
+pub use error::ChannelError;
+pub use http::{CartHttp, Outbound};
+
+use crate::domain::{CartOrderId, ChannelKind, Sighting, Timestamp};
+
+/// What a delivery says about itself outside its body. Nothing of it is signed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryHead {
+    /// The cart's topic, such as `orders/create`; empty if the header is missing.
+    pub topic: String,
+    /// The cart's name of itself, lower case (Shopify: shop domain).
+    pub domain: Option<String>,
+    /// The cart's id of this delivery: what it is deduplicated by (R10).
+    pub delivery_id: Option<String>,
+    /// When the cart says it was triggered.
+    pub triggered_at: Option<Timestamp>,
+    /// The signature, as it came.
+    pub signature: Option<String>,
+    /// The API version that shaped the body.
+    pub api_version: Option<String>,
+}
+
+/// What a body turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decoded {
+    /// A full order, to be decided directly.
+    Order(Box<Sighting>),
+    /// Only that something about an order changed: it has to be fetched.
+    Thin {
+        /// Which order.
+        cart_order_id: CartOrderId,
+        /// The cart says it was deleted; a fetch has to confirm it (R55).
+        deleted: bool,
+    },
+    /// The app's own life (uninstalled, scopes changed): the credentials have to be checked (R55).
+    CheckAccess,
+    /// Asks for something that only a person may confirm (redaction, R55).
+    NeedsConfirmation,
+    /// A known topic that nothing here needs (R9).
+    NotUsed,
+    /// No topic that we know (R9).
+    UnknownTopic,
+    /// Authentic bytes that are not JSON (R9).
+    Unreadable,
+    /// JSON whose shape does not fit its topic (R9).
+    WrongShape,
+}
+
+/// How an order is named to a cart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderRef {
+    /// By the cart's id.
+    Id(CartOrderId),
+    /// By the name or number the cart shows, such as `#1001` (R7); compared exactly.
+    Name(String),
+}
+
+/// Where a store's cart is and how to enter it.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The cart's own name of itself (Shopify: shop domain).
+    pub domain: String,
+    /// Scheme, host and port of its API.
+    pub base: String,
+    /// The token to show.
+    pub token: secrecy::SecretString,
+}
+
+/// A scope that the credentials lack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScopeGap {
+    /// The cart's name of it.
+    pub scope: &'static str,
+    /// What does not work without it and where to grant it, one sentence.
+    pub sentence: &'static str,
+    /// Nothing useful works without it.
+    pub essential: bool,
+}
+
+/// A webhook subscription as the cart lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The cart's id of it.
+    pub id: String,
+    /// The topic in the delivery's spelling, such as `orders/create`.
+    pub topic: String,
+    /// Where it points.
+    pub url: String,
+}
+
+/// One kind of cart.
+#[async_trait]
+pub trait Channel: Send + Sync + 'static {
+    /// Which kind.
+    fn kind(&self) -> ChannelKind;
+
+    /// Scheme and host of a store's API when no `api_url` replaces it.
+    fn default_base(&self, domain: &str) -> String;
+
+    /// Brings a domain into the one spelling it is stored and compared in, or says in a sentence
+    /// why it cannot be one.
+    fn normalize_domain(&self, domain: &str) -> Result<String, String>;
+
+    // === Receiving ===
+
+    /// Reads a delivery's headers; `header` looks one up by lower-case name.
+    fn read_head(&self, header: &dyn Fn(&'static str) -> Option<String>) -> DeliveryHead;
+
+    /// Whether the raw body was signed with one of the keys, compared in constant time (R8).
+    fn is_authentic(&self, head: &DeliveryHead, body: &[u8], keys: &SigningKeys) -> bool;
+
+    /// Reads a body by its topic. Total: every input has an answer, none panics (I3).
+    fn decode(&self, topic: &str, body: &[u8]) -> Decoded;
+
+    /// Every topic whose deliveries this channel knows, for looking up a delivery id (R48).
+    fn known_topics(&self) -> &'static [&'static str];
+
+    // === Calling ===
+
+    /// Asks for a token that expires. `Unauthorized` if the cart refuses the credentials.
+    async fn new_token(
+        &self,
+        domain: &str,
+        base: &str,
+        credentials: &Credentials,
+    ) -> Result<Token, ChannelError>;
+
+    /// Scopes granted to the token.
+    async fn granted_scopes(&self, access: &Access) -> Result<Vec<String>, ChannelError>;
+
+    /// What `granted` lacks, most essential first.
+    fn scope_gaps(&self, granted: &[String]) -> Vec<ScopeGap>;
+
+    /// The order as the cart has it now, with all its lines. `None`: the cart has no such order, or
+    /// does not show it to these credentials.
+    async fn fetch_order(
+        &self,
+        access: &Access,
+        which: &OrderRef,
+    ) -> Result<Option<Sighting>, ChannelError>;
+
+    /// Whether "no such order" from these credentials proves that the cart has none. Shopify hides
+    /// orders older than 60 days from credentials without `read_all_orders`.
+    fn absence_is_proof(
+        &self,
+        granted: &[String],
+        placed_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> bool;
+
+    /// Topics that a store of this kind must be subscribed to.
+    fn wanted_topics(&self) -> &'static [&'static str];
+
+    /// All subscriptions of these credentials, ours or not.
+    async fn subscriptions(&self, access: &Access) -> Result<Vec<Subscription>, ChannelError>;
+
+    /// Subscribes a topic. Already subscribed there counts as done.
+    async fn subscribe(&self, access: &Access, topic: &str, url: &str) -> Result<(), ChannelError>;
+
+    /// Removes a subscription. Already gone counts as done.
+    async fn unsubscribe(&self, access: &Access, id: &str) -> Result<(), ChannelError>;
+}
+
+/// The channels of this build.
+#[derive(Clone)]
+pub struct Channels {
+    shopify: Arc<dyn Channel>,
+}
+
+impl Channels {
+    /// With that implementation of Shopify: the real one, or one that injects faults in tests.
+    pub fn with_shopify(shopify: Arc<dyn Channel>) -> Self {
+        Self { shopify }
+    }
+
+    /// The channel of that kind, if this build speaks to it.
+    pub fn get(&self, kind: ChannelKind) -> Option<&Arc<dyn Channel>> {
+        match kind {
+            ChannelKind::Shopify => Some(&self.shopify),
+            ChannelKind::BigCommerce => None,
+        }
+    }
+}

@@ -1,1 +1,40 @@
-//! domain
+//! The rules of the order book, pure: no IO, no clock, no randomness, no panic (I3).
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`ids`] | accounts, stores, journal positions, orders |
+//! | [`time`] | instants in UTC microseconds |
+//! | [`money`] | exact decimal amounts by currency |
+//! | [`sighting`] | what a webhook, poll or fetch says about a cart's order at a time |
+//! | [`order`] | our order: status, flags, content, what is known of the cart |
+//! | [`rules`] | a store's settings |
+//! | [`eligibility`] | whether a sighting may enter the book (R13, R14) |
+//! | [`command`] | what persons and tools may ask of an order (R18) |
+//! | [`decide`] | the one function through which every order changes |
+//! | [`timeline`] | what happened to an order, and the sentence that tells it (R19) |
+//! | [`event`] | states, sources and reasons of journal events |
+//! | [`backoff`] | when a failed event is tried again (R49) |
+
+pub mod backoff;
+pub mod command;
+pub mod decide;
+pub mod eligibility;
+pub mod event;
+pub mod ids;
+pub mod money;
+pub mod order;
+pub mod rules;
+pub mod sighting;
+pub mod time;
+pub mod timeline;
+
+pub use command::{Command, Tracking};
+pub use decide::{Context, Decision, Input, Outcome, Refusal, decide};
+pub use event::{EventState, Source};
+pub use ids::{AccountId, CartOrderId, ChannelKind, OrderId, Position, StoreId};
+pub use money::Amount;
+pub use order::{ArrivedBy, Flag, Flags, HeldBack, Order, Status};
+pub use rules::Rules;
+pub use sighting::{Address, CartState, Content, Line, Sighting, Totals, Version};
+pub use time::Timestamp;
+pub use timeline::{By, Entry, Kind};

@@ -1,0 +1,154 @@
+//! The one function through which every order changes (I3): total, pure, deterministic.
+
+mod command;
+mod settle;
+mod sighting;
+
+#[cfg(test)]
+mod tests;
+
+use super::command::Command;
+use super::event::{EventState, Source};
+use super::ids::{AccountId, ChannelKind, StoreId};
+use super::order::Order;
+use super::rules::Rules;
+use super::sighting::Sighting;
+use super::time::Timestamp;
+use super::timeline::{By, Details, Entry, Kind};
+
+/// What may happen to an order.
+#[derive(Debug, Clone)]
+pub enum Input<'a> {
+    /// The cart's order was seen.
+    Seen {
+        /// What was said about it.
+        sighting: &'a Sighting,
+        /// Where it was seen: webhook, poll or fetch.
+        source: Source,
+        /// When it was read from the cart; not used for webhooks.
+        read_at: Timestamp,
+    },
+    /// A fetch confirmed that the cart has no such order (R25).
+    Gone {
+        /// When the fetch was answered.
+        read_at: Timestamp,
+    },
+    /// A person or tool asks for something (R18).
+    Asked(&'a Command),
+}
+
+/// What surrounds a decision.
+#[derive(Debug, Clone)]
+pub struct Context<'a> {
+    /// The time of the decision, recorded with the event.
+    pub now: Timestamp,
+    /// The merchant.
+    pub account: AccountId,
+    /// The store that owns the order.
+    pub store: StoreId,
+    /// The store's number, first part of order numbers (R16).
+    pub index: u32,
+    /// Which kind of cart it is.
+    pub channel: ChannelKind,
+    /// The store's settings.
+    pub rules: &'a Rules,
+    /// Who caused it.
+    pub by: By,
+    /// Another store holds this cart order id through the same credentials (R15).
+    pub held_elsewhere: bool,
+}
+
+/// What is to be done: the whole effect of one input on one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// How the event ends.
+    pub state: EventState,
+    /// Why, as a code of [`super::event::reason`] or [`super::HeldBack`].
+    pub reason: Option<&'static str>,
+    /// The row to write: new, or changed from the one given. `None`: the row stays.
+    pub order: Option<Order>,
+    /// What the timeline gains.
+    pub timeline: Vec<Entry>,
+    /// The order needs one fetch to settle two webhooks of the same second (R12).
+    pub fetch: bool,
+    /// What to count.
+    pub outcome: Outcome,
+}
+
+/// What a decision did, as counted by `instasync_orders_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the words of the metric")]
+pub enum Outcome {
+    Created,
+    Updated,
+    Cancelled,
+    Ignored,
+    Failed,
+}
+
+impl Outcome {
+    /// The metric's label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Cancelled => "cancelled",
+            Self::Ignored => "ignored",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// An impossible step, in words (R18: answered 409). Nothing is recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Refusal {
+    /// Why it cannot be done and what can.
+    pub sentence: String,
+}
+
+/// Decides one input. `order` is the present row, `None` if there is none.
+///
+/// A refusal is possible for [`Input::Asked`] only.
+pub fn decide(
+    order: Option<&Order>,
+    input: &Input<'_>,
+    context: &Context<'_>,
+) -> Result<Decision, Refusal> {
+    let mut decision = match input {
+        Input::Seen { sighting, source, read_at } => {
+            sighting::decide(order, sighting, *source, *read_at, context)
+        }
+        Input::Gone { read_at } => sighting::gone(order, *read_at, context),
+        Input::Asked(command) => command::decide(order, command, context)?,
+    };
+    if let Some(changed) = &mut decision.order {
+        changed.row_version = order.map_or(1, |before| before.row_version + 1);
+        if !decision.timeline.is_empty() {
+            changed.updated_at = context.now;
+        }
+    }
+    Ok(decision)
+}
+
+fn entry(kind: Kind, rule: &'static str, details: Details, context: &Context<'_>) -> Entry {
+    Entry { at: context.now, kind, by: context.by.clone(), rule, details }
+}
+
+fn fact(name: &str, value: impl Into<String>) -> Details {
+    Details::from([(name.to_owned(), value.into())])
+}
+
+impl Decision {
+    /// Nothing changes; the event ends as `state`.
+    fn unchanged(state: EventState, reason: Option<&'static str>) -> Self {
+        Self {
+            state,
+            reason,
+            order: None,
+            timeline: Vec::new(),
+            fetch: false,
+            outcome: Outcome::Ignored,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What the newest known state of the cart means for an order in the book (R21–R26).
+//!
+//! It looks only at the order, the newest state and the rules, never at the sighting that came, so
+//! the result is the same for every order of arrival (R12).
+
+use super::super::order::{Flag, Flags, Order, Status};
+use super::super::rules::{Archives, Cancels, ShippedInCart};
+use super::super::timeline::{Details, Entry, Kind};
+use super::{Context, entry, fact};
+
+/// Flags that follow the newest state, with the rule that asks for each.
+const FOLLOWING: [(Flag, &str); 6] = [
+    (Flag::CancelledLate, "R24"),
+    (Flag::RefundedInCart, "R25"),
+    (Flag::RevivedInCart, "R21"),
+    (Flag::DeletedInCart, "R25"),
+    (Flag::FulfilledInCart, "R26"),
+    (Flag::OnHoldInCart, "R25"),
+];
+
+/// Lets the newest state take effect, once, and brings the flags up to date.
+pub(super) fn settle(order: &mut Order, context: &Context<'_>, timeline: &mut Vec<Entry>) {
+    if order.is_in_book() {
+        // Shipping first: a state that is fulfilled *and* cancelled then ends the same whether the
+        // fulfilment was seen by itself before or not.
+        settle_fulfilment(order, context, timeline);
+        settle_cancellation(order, context, timeline);
+        settle_archive(order, context, timeline);
+    }
+    let before = order.flags;
+    order.flags = flags_of(order);
+    for (flag, rule) in FOLLOWING {
+        match (before.has(flag), order.flags.has(flag)) {
+            (false, true) => timeline.push(raised(order, flag, rule, context)),
+            (true, false) => {
+                timeline.push(entry(Kind::FlagCleared, rule, fact("flag", flag.as_str()), context));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The flags as status and newest state ask for; those that people or polls set stay.
+pub(super) fn flags_of(order: &Order) -> Flags {
+    let cart = &order.cart;
+    let unsettled_cancel =
+        cart.cancelled_at.is_some() && cart.cancelled_at != order.guard.cancel_settled;
+    let mut flags = order.flags;
+    flags.set(Flag::Test, cart.test);
+    flags.set(Flag::DeletedInCart, order.guard.deleted_at.is_some());
+    flags.set(Flag::RefundedInCart, order.is_in_book() && cart.is_refunded());
+    flags.set(Flag::CancelledLate, order.status == Status::Shipped && unsettled_cancel);
+    flags.set(
+        Flag::RevivedInCart,
+        order.status == Status::Cancelled
+            && order.guard.cancelled_by_cart
+            && cart.cancelled_at.is_none(),
+    );
+    flags.set(Flag::FulfilledInCart, order.is_open() && cart.is_fulfilled());
+    flags
+}
+
+fn settle_fulfilment(order: &mut Order, context: &Context<'_>, timeline: &mut Vec<Entry>) {
+    let acts = context.rules.shipped_in_cart == ShippedInCart::MarkShipped
+        && order.cart.is_fulfilled()
+        && !order.guard.fulfilment_settled
+        && order.is_open();
+    if acts {
+        order.status = Status::Shipped;
+        order.guard.fulfilment_settled = true;
+        timeline.push(entry(Kind::Shipped, "R26", Details::new(), context));
+    }
+}
+
+/// One cancellation acts once: the same `cancelled_at` never cancels a restored order again.
+fn settle_cancellation(order: &mut Order, context: &Context<'_>, timeline: &mut Vec<Entry>) {
+    let Some(cancelled_at) = order.cart.cancelled_at else { return };
+    if order.guard.cancel_settled == Some(cancelled_at) {
+        return;
+    }
+    match (order.status, context.rules.cancels) {
+        (Status::AwaitingFulfillment | Status::DropshipmentRequested, Cancels::Auto) => {
+            order.status = Status::Cancelled;
+            order.guard.cancelled_by_cart = true;
+            order.guard.cancel_settled = Some(cancelled_at);
+            let details = order.cart.cancel_reason.as_ref().map(|why| fact("reason", why.clone()));
+            timeline.push(entry(Kind::Cancelled, "R21", details.unwrap_or_default(), context));
+        }
+        (Status::AwaitingFulfillment | Status::DropshipmentRequested, Cancels::Ignore) => {
+            order.guard.cancel_settled = Some(cancelled_at);
+            timeline.push(entry(Kind::CancelIgnored, "R23", Details::new(), context));
+        }
+        // Both agree; nothing to do, now or after a restore.
+        (Status::Cancelled, _) => order.guard.cancel_settled = Some(cancelled_at),
+        // Too late: the flag tells it (R24), and it stays unsettled so that the flag stays up.
+        (Status::Shipped | Status::HeldBack, _) => {}
+    }
+}
+
+fn settle_archive(order: &mut Order, context: &Context<'_>, timeline: &mut Vec<Entry>) {
+    // `cancel` exists for BigCommerce alone and is refused elsewhere (R23).
+    if context.rules.archives != Archives::Archive
+        || order.cart.archived == order.guard.archive_settled
+    {
+        return;
+    }
+    order.guard.archive_settled = order.cart.archived;
+    if order.flags.has(Flag::Archived) != order.cart.archived {
+        order.flags.set(Flag::Archived, order.cart.archived);
+        let kind = if order.cart.archived { Kind::Archived } else { Kind::Unarchived };
+        timeline.push(entry(kind, "R22", Details::new(), context));
+    }
+}
+
+fn raised(order: &Order, flag: Flag, rule: &'static str, context: &Context<'_>) -> Entry {
+    let mut details = fact("flag", flag.as_str());
+    details.insert("status".to_owned(), order.status.as_str().to_owned());
+    entry(Kind::FlagRaised, rule, details, context)
+}

@@ -1,0 +1,189 @@
+//! Stores, accounts, tokens and kept answers as the ledger holds them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{AccountId, ChannelKind, Rules, StoreId, Timestamp};
+
+/// What the directory keeps of every store in memory; small, since there may be 100,000 (S8).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreListing {
+    /// Its id.
+    pub id: StoreId,
+    /// The merchant.
+    pub account: AccountId,
+    /// Which kind of cart.
+    pub channel: ChannelKind,
+    /// Its name in routes.
+    pub slug: Box<str>,
+    /// The cart's own name of itself, lower case.
+    pub domain: Box<str>,
+    /// Whether it is connected; late callbacks of a disconnected one are let pass (R43).
+    pub connected: bool,
+    /// Whether its actor works on events (R51).
+    pub paused: bool,
+    /// When its token must be renewed, if it is one that expires.
+    pub token_due: Option<Timestamp>,
+}
+
+/// A store to be connected. Id and index are given by the ledger.
+#[derive(Debug, Clone)]
+pub struct NewStore {
+    /// The row; `id`, `index` and `version` in it are not looked at.
+    pub row: StoreRow,
+}
+
+/// One connected cart (R1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreRow {
+    /// Its id.
+    pub id: StoreId,
+    /// The merchant.
+    pub account: AccountId,
+    /// Its number within the account, first part of order numbers (R16).
+    pub index: u32,
+    /// Which kind of cart.
+    pub channel: ChannelKind,
+    /// As people wrote it.
+    pub name: String,
+    /// Its name in routes: `[a-z0-9-]`, unique in the daemon.
+    pub slug: String,
+    /// Shopify shop domain or BigCommerce store hash, lower case; unique with the channel.
+    pub domain: String,
+    /// Replaces scheme, host and port of the cart's API.
+    pub api_url: Option<String>,
+    /// When it was disconnected, if it is.
+    pub disconnected_at: Option<Timestamp>,
+    /// Whether its actor rests; survives restarts (R51).
+    pub paused: bool,
+    /// Its settings.
+    pub rules: Rules,
+    /// Counts their changes.
+    pub rules_version: u32,
+    /// Credentials, sealed by the vault for this store.
+    pub credentials: Vec<u8>,
+    /// Equal for stores whose webhooks are signed with the same secret (R15).
+    pub credential_group: Vec<u8>,
+    /// When the token must be renewed, if it is one that expires.
+    pub token_due: Option<Timestamp>,
+    /// What is known of the connection.
+    pub health: StoreHealth,
+    /// When it was connected.
+    pub created_at: Timestamp,
+    /// Counts the changes of this row: its ETag.
+    pub version: u64,
+}
+
+/// What is known of a store's connection to its cart.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StoreHealth {
+    /// Whether outward calls are made.
+    pub connection: Connection,
+    /// Why not, in a sentence.
+    pub reason: Option<String>,
+    /// Scopes the credentials lack.
+    pub missing_scopes: Vec<String>,
+    /// Scopes the cart says were granted.
+    pub granted_scopes: Vec<String>,
+    /// Topics with a subscription of ours that points here.
+    pub subscribed: Vec<String>,
+    /// When scopes and subscriptions were last checked.
+    pub checked_at: Option<Timestamp>,
+}
+
+/// Whether a store's cart is called.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Connection {
+    /// Calls are made.
+    #[default]
+    Ok,
+    /// The cart refused the credentials; a person must reconnect (R47).
+    Reconnect,
+}
+
+/// Domain or slug belongs to another store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreTaken {
+    /// The same cart is already connected; its id.
+    Domain(StoreId),
+    /// The slug is in use.
+    Slug,
+}
+
+/// One merchant (R1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountRow {
+    /// Its id; 1 is `default`.
+    pub id: AccountId,
+    /// Its name in routes.
+    pub slug: String,
+    /// As people wrote it.
+    pub name: String,
+    /// When it was added.
+    pub created_at: Timestamp,
+}
+
+/// What a token may do; each may do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Orders, events, runs, syncs, products, actors.
+    Operator,
+    /// Stores, rules, accounts, tokens.
+    Admin,
+}
+
+impl Role {
+    /// The name in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Reads the name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Viewer, Self::Operator, Self::Admin].into_iter().find(|r| r.as_str() == text)
+    }
+}
+
+/// A bearer token, without the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRow {
+    /// Given by the ledger; 0 in a new one.
+    pub id: i64,
+    /// What people call it; named in timelines.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// The one account it is limited to.
+    pub account: Option<AccountId>,
+    /// SHA-256 of the token.
+    pub hash: [u8; 32],
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// The kept answer to a request with an `Idempotency-Key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Whose keys they are: a token or session.
+    pub scope: String,
+    /// The key.
+    pub key: String,
+    /// SHA-256 of method, path and body: the same key with another request is refused.
+    pub request: [u8; 32],
+    /// The HTTP status that was answered.
+    pub status: u16,
+    /// The body that was answered.
+    pub body: Vec<u8>,
+    /// When; older than 24 h counts as forgotten.
+    pub at: Timestamp,
+}
