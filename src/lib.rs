@@ -11,6 +11,7 @@
 //! | [`web`] | webhooks in, API, health, metrics, pages | handles and queries |
 //! | [`cli`] | one file per sub-command | handles and queries |
 //! | [`daemon`] | wiring: boot, shutdown, systemd, the data folder's lock | everything |
+//! | [`directory`], [`vault`], [`clock`] | stores in memory, sealed secrets, time | `ledger`, `channel` |
 //! | [`simulator`] | carts that speak the real wire formats over HTTP | only HTTP |
 //!
 //! The invariants I1–I12 that everything rests on are written in `docs/ARCHITECTURE.md`; what users
@@ -22,6 +23,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod directory;
 pub mod domain;
 pub mod ledger;
 pub mod simulator;

@@ -1,1 +1,29 @@
-//! web
+//! The two listeners: webhooks on the public one; pages, API, admin and metrics on the private one.
+
+use std::sync::Arc;
+
+use crate::actor::{StoresHandle, WriterHandle};
+use crate::channel::Channels;
+use crate::clock::Clock;
+use crate::directory::Directory;
+use crate::ledger::Ledger;
+use crate::vault::Vault;
+
+/// What every handler may use.
+#[derive(Clone)]
+pub struct Desk {
+    /// Reads.
+    pub ledger: Arc<dyn Ledger>,
+    /// Writes.
+    pub writer: WriterHandle,
+    /// Store actors.
+    pub stores: StoresHandle,
+    /// Which stores there are.
+    pub directory: Arc<Directory>,
+    /// The carts' protocols.
+    pub channels: Channels,
+    /// Secrets.
+    pub vault: Arc<Vault>,
+    /// Time.
+    pub clock: Clock,
+}
