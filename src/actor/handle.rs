@@ -125,3 +125,30 @@ pub struct Ask {
     pub if_version: Option<u64>,
 }
 
+
+impl ActorView {
+    /// A store that has no actor now.
+    pub(super) fn passive(slug: &str, paused: bool) -> Self {
+        Self {
+            name: slug.to_owned(),
+            store: Some(slug.to_owned()),
+            state: if paused { ActorState::Paused } else { ActorState::Passive },
+            incarnation: 0,
+            restarts: 0,
+            mailbox: 0,
+            started_at: None,
+            busy_since: None,
+            last_panic: None,
+            last_panic_at: None,
+        }
+    }
+
+    /// The same, as the actor of a store.
+    pub(super) fn for_store(mut self, slug: &str, paused: bool) -> Self {
+        self.store = Some(slug.to_owned());
+        if paused && self.state == ActorState::Running {
+            self.state = ActorState::Paused;
+        }
+        self
+    }
+}

@@ -63,7 +63,7 @@ pub enum Decoded {
 }
 
 /// How an order is named to a cart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OrderRef {
     /// By the cart's id.
     Id(CartOrderId),

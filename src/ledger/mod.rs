@@ -173,6 +173,9 @@ pub trait Ledger: Send + Sync + 'static {
     /// One store in full.
     async fn store(&self, id: StoreId) -> Result<Option<StoreRow>, LedgerError>;
 
+    /// Stores whose webhooks are signed with the same secret (R15).
+    async fn same_credentials(&self, group: &[u8]) -> Result<Vec<StoreId>, LedgerError>;
+
     /// Stores of an account by growing id, for lists.
     async fn stores(
         &self,

@@ -4,19 +4,20 @@
 //! once, so that the front can say 503 instead of piling up memory. The actor only makes sure that
 //! exactly one task drains the queues; the task itself outlives a restart of the actor (I9).
 
+pub(in crate::actor) mod actor;
 mod flush;
 mod queue;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use actix::Addr;
 use tokio::sync::oneshot;
 
 use self::queue::{Lane, Queued, Queues};
 use crate::clock::Clock;
-use crate::domain::Timestamp;
+use crate::domain::{StoreId, Timestamp};
 use crate::ledger::{Commit, Journaled, Ledger, LedgerError, Mismatch, NewEvent, Write, Written};
 
 pub use self::queue::{QueueDepth, QueueLimits};
@@ -59,9 +60,8 @@ pub(super) struct Shared {
     queues: Queues,
     clock: Clock,
     deadline: Duration,
-    wake: Box<dyn Fn() + Send + Sync>,
-    /// When the last batch ended, well or badly: the loop turns.
-    turned_at: AtomicI64,
+    /// The actor; set once, right after it was started.
+    actor: OnceLock<Addr<actor::Writer>>,
     batches: AtomicU64,
     trouble: Mutex<Option<Trouble>>,
 }
@@ -76,6 +76,32 @@ pub struct Trouble {
 }
 
 impl WriterHandle {
+    /// A handle with empty queues; the actor is started with it.
+    pub(in crate::actor) fn new(
+        ledger: Arc<dyn Ledger>,
+        limits: QueueLimits,
+        clock: Clock,
+        deadline: Duration,
+    ) -> Self {
+        let shared = Shared {
+            ledger,
+            queues: Queues::new(limits),
+            clock,
+            deadline,
+            actor: OnceLock::new(),
+            batches: AtomicU64::new(0),
+            trouble: Mutex::new(None),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    pub(in crate::actor) fn attach(&self, actor: Addr<actor::Writer>) {
+        let first = self.shared.actor.set(actor).is_ok();
+        debug_assert!(first, "invariant: the writer is attached once");
+        // What was queued before there was an actor.
+        self.wake();
+    }
+
     /// Journals a delivery; durable when it answers (I1). Refused at once when the queue is full.
     pub async fn journal(&self, event: NewEvent) -> Result<Journaled, WriteError> {
         let bytes = event.body.len() + EVENT_OVERHEAD;
@@ -115,11 +141,37 @@ impl WriterHandle {
         self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether the actor answers within `patience`; the watchdog asks. A full disk is no reason to
+    /// say no.
+    pub async fn is_alive(&self, patience: Duration) -> bool {
+        let Some(actor) = self.shared.actor.get() else { return false };
+        let (alive, answer) = oneshot::channel();
+        actor.do_send(actor::Beat { alive });
+        matches!(tokio::time::timeout(patience, answer).await, Ok(Ok(())))
+    }
+
+    /// Waits until everything queued before has been written or refused.
+    pub async fn flush(&self, deadline: Duration) {
+        let everything = async {
+            // The store does not exist; the write changes nothing and comes last in its lane.
+            let _marker = self.write(Write::TakeEpoch(StoreId(0))).await;
+        };
+        if tokio::time::timeout(deadline, everything).await.is_err() {
+            tracing::warn!("the writer did not finish in time");
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(actor) = self.shared.actor.get() {
+            actor.do_send(actor::Wake);
+        }
+    }
+
     async fn ask(&self, lane: Lane, bytes: usize, write: Write) -> Result<Written, WriteError> {
         let (reply, answer) = oneshot::channel();
         let queued = Queued { write, bytes, reply };
         match self.shared.queues.push(lane, queued) {
-            Ok(true) => (self.shared.wake)(),
+            Ok(true) => self.wake(),
             Ok(false) => {}
             Err(_full) => return Err(WriteError::Overloaded),
         }
@@ -149,9 +201,8 @@ fn unexpected(written: &Written) -> WriteError {
 }
 
 impl Shared {
-    /// The loop made a turn.
+    /// A transaction was made, or tried.
     fn turned(&self) {
-        self.turned_at.store(self.clock.now().0, Ordering::Relaxed);
         self.batches.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -1,0 +1,165 @@
+//! Calls to the cart: one in flight per store, on a task of its own, so that a cart that hangs
+//! delays only itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::connect::{self, Checked};
+use crate::actor::resources::Resources;
+use crate::channel::{Access, Channel, ChannelError, Credentials, OrderRef, Token};
+use crate::domain::{Sighting, Timestamp};
+use crate::ledger::StoreRow;
+
+/// What is asked of the cart.
+#[derive(Debug, Clone)]
+pub(super) enum Call {
+    /// One order, as it is now.
+    Fetch(OrderRef),
+    /// Scopes and subscriptions; missing subscriptions are made.
+    Check,
+    /// A new token, before the old one ends.
+    Renew,
+}
+
+/// What the cart answered.
+#[derive(Debug)]
+pub(super) struct Called {
+    /// A token that was renewed on the way and has to be kept.
+    pub(super) token: Option<Token>,
+    /// When it was sent: what was answered is at least as new as this.
+    pub(super) sent_at: Timestamp,
+    pub(super) answer: Result<Answer, ChannelError>,
+}
+
+impl Called {
+    /// The task was cancelled: the daemon is going down, or nothing at all can be said.
+    pub(super) fn interrupted(why: &tokio::task::JoinError) -> Self {
+        let answer = Err(ChannelError::Unavailable(why.to_string()));
+        Self { token: None, sent_at: Timestamp::default(), answer }
+    }
+}
+
+/// An answer, by call.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Order(Option<Box<Sighting>>),
+    Checked(Box<Checked>),
+    Renewed,
+}
+
+/// Makes calls for one store, with the credentials as they were when the call began.
+pub(super) struct Caller {
+    pub(super) resources: Arc<Resources>,
+    pub(super) channel: Arc<dyn Channel>,
+    pub(super) store: Arc<StoreRow>,
+}
+
+impl Caller {
+    /// Makes the call; asks for a new token first if there is none that lasts, and once more if the
+    /// cart refuses the one there is.
+    pub(super) async fn call(self, call: Call) -> Called {
+        let sent_at = self.resources.clock.now();
+        let mut kept = None;
+        let answer = self.try_call(&call, &mut kept).await;
+        Called { token: kept, sent_at, answer }
+    }
+
+    async fn try_call(
+        &self,
+        call: &Call,
+        kept: &mut Option<Token>,
+    ) -> Result<Answer, ChannelError> {
+        let credentials = self
+            .resources
+            .directory
+            .open(&self.store)
+            .map_err(|wrong| ChannelError::Unauthorized(wrong.to_string()))?;
+        let now = self.resources.clock.now();
+        let usable = credentials.usable_token(now).filter(|_| !matches!(call, Call::Renew));
+        let fresh = usable.is_none();
+        let token = match usable {
+            Some(token) => token,
+            None => self.renew(&credentials, kept).await?,
+        };
+        match self.with(call, token).await {
+            // The token may have been revoked or replaced; a new one tells which.
+            Err(ChannelError::Unauthorized(_)) if !fresh && credentials.can_renew() => {
+                let token = self.renew(&credentials, kept).await?;
+                self.with(call, token).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn with(&self, call: &Call, token: SecretString) -> Result<Answer, ChannelError> {
+        let access = Access { domain: self.store.domain.clone(), base: self.base(), token };
+        let answer = match call {
+            Call::Fetch(which) => self
+                .channel
+                .fetch_order(&access, which)
+                .await
+                .map(|order| Answer::Order(order.map(Box::new))),
+            Call::Check => {
+                let url = self.resources.settings.public_url.as_deref();
+                connect::check(&*self.channel, &access, &self.store.slug, url)
+                    .await
+                    .map(|checked| Answer::Checked(Box::new(checked)))
+            }
+            Call::Renew => Ok(Answer::Renewed),
+        };
+        self.count(&answer);
+        answer
+    }
+
+    async fn renew(
+        &self,
+        credentials: &Credentials,
+        kept: &mut Option<Token>,
+    ) -> Result<SecretString, ChannelError> {
+        if !credentials.can_renew() {
+            return Err(ChannelError::Unauthorized(
+                "there is no token and no client id and secret to ask for one".to_owned(),
+            ));
+        }
+        let answer =
+            self.channel.new_token(&self.store.domain, &self.base(), credentials).await;
+        self.count(&answer);
+        let token = answer?;
+        let secret = token.secret.clone();
+        *kept = Some(token);
+        Ok(secret)
+    }
+
+    fn base(&self) -> String {
+        let default = || self.channel.default_base(&self.store.domain);
+        self.store.api_url.clone().unwrap_or_else(default)
+    }
+
+    fn count<T>(&self, answer: &Result<T, ChannelError>) {
+        let metrics = &self.resources.metrics;
+        let code = match answer {
+            Ok(_) => "ok",
+            Err(ChannelError::Throttled { after }) => {
+                metrics.cart_throttled(self.store.id, *after);
+                "throttled"
+            }
+            Err(ChannelError::Unavailable(_)) => "unavailable",
+            Err(ChannelError::Unauthorized(_)) => "unauthorized",
+            Err(ChannelError::Rejected(_)) => "rejected",
+            Err(ChannelError::Protocol(_)) => "protocol",
+            Err(ChannelError::Forbidden(_)) => "forbidden",
+        };
+        metrics.cart_request(self.store.id, code);
+    }
+}
+
+/// How long to leave a cart alone after it failed `failures` times in a row.
+pub(super) fn rest_after(error: &ChannelError, failures: u32) -> Duration {
+    let outage = crate::domain::backoff::outage(failures);
+    match error {
+        ChannelError::Throttled { after } => (*after).max(Duration::from_millis(100)),
+        _ => outage,
+    }
+}

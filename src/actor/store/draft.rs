@@ -1,0 +1,223 @@
+//! One turn in the making: decisions one after the other in memory, then one commit.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use crate::domain::{
+    By, CartOrderId, Command, Context, Decision, EventState, Input, Order, Outcome, Position,
+    Refusal, Sighting, Source, Timestamp, decide,
+};
+use crate::ledger::{
+    Cause, Close, Commit, NewEntry, OrderWrite, Recorded, Request, Retry, StoreRow,
+};
+
+/// The build that decides, recorded with every event it closes.
+const BUILD: &str = env!("CARGO_PKG_VERSION");
+
+/// Decisions of one turn over the orders they touch.
+pub(super) struct Draft<'a> {
+    store: &'a StoreRow,
+    now: Timestamp,
+    orders: HashMap<CartOrderId, Slot>,
+    commit: Commit,
+    outcomes: Vec<(Outcome, Timestamp)>,
+}
+
+/// An order as it was read and as it will be written.
+struct Slot {
+    read_version: u64,
+    order: Option<Order>,
+    changed: bool,
+    held_elsewhere: bool,
+}
+
+/// What is counted once the commit is durable: what a decision did, and when its event came.
+pub(super) type Outcomes = Vec<(Outcome, Timestamp)>;
+
+impl<'a> Draft<'a> {
+    /// A draft for an incarnation's turn. `orders` are all existing rows the turn may touch.
+    pub(super) fn new(store: &'a StoreRow, epoch: i64, now: Timestamp, orders: Vec<Order>) -> Self {
+        let slot = |order: Order| {
+            let slot = Slot {
+                read_version: order.row_version,
+                changed: false,
+                held_elsewhere: false,
+                order: Some(order),
+            };
+            slot.order.as_ref().map(|order| order.id.cart.clone()).map(|id| (id, slot))
+        };
+        let commit = Commit {
+            account: store.account,
+            store: store.id,
+            epoch,
+            at: now,
+            rules_version: store.rules_version,
+            build: BUILD,
+            closes: Vec::new(),
+            retries: Vec::new(),
+            recorded: Vec::new(),
+            requests: Vec::new(),
+            orders: Vec::new(),
+            timeline: Vec::new(),
+        };
+        let orders = orders.into_iter().filter_map(slot).collect();
+        Self { store, now, orders, commit, outcomes: Vec::new() }
+    }
+
+    /// Another store with the same credentials holds this order (R15).
+    pub(super) fn held_elsewhere(&mut self, id: &CartOrderId) {
+        self.slot(id).held_elsewhere = true;
+    }
+
+    /// The order as it stands in this turn.
+    pub(super) fn order(&self, id: &CartOrderId) -> Option<&Order> {
+        self.orders.get(id).and_then(|slot| slot.order.as_ref())
+    }
+
+    /// Decides a sighting that is an open event of its own, and closes that event.
+    pub(super) fn webhook(&mut self, event: Position, received: Timestamp, sighting: &Sighting) {
+        let input = Input::Seen { sighting, source: Source::Webhook, read_at: self.now };
+        let by = By::Cart(self.store.channel);
+        let id = sighting.cart_order_id.clone();
+        // Only what persons ask can be refused.
+        let Ok(decision) = self.decide(&id, &input, by, Cause::Event(event), received) else {
+            return;
+        };
+        self.close(event, decision.state, decision.reason, Some(id));
+    }
+
+    /// Decides what a fetch answered. It enters the journal as an event of its own if it taught us
+    /// anything; how it was decided is given back for the events that asked for it.
+    pub(super) fn fetched(
+        &mut self,
+        id: &CartOrderId,
+        input: &Input<'_>,
+        by: By,
+        asked_at: Timestamp,
+        body: Bytes,
+    ) -> Option<Decision> {
+        let cause = Cause::Recorded(self.commit.recorded.len());
+        let person = match &by {
+            By::Person(name) => Some(name.clone()),
+            _ => None,
+        };
+        let decision = self.decide(id, input, by, cause, asked_at).ok()?;
+        if decision.order.is_some() {
+            self.commit.recorded.push(Recorded {
+                topic: "fetch".to_owned(),
+                source: Source::Fetch,
+                state: decision.state,
+                reason: decision.reason.map(str::to_owned),
+                cart_order_id: id.clone(),
+                body,
+                received_at: self.now,
+                by: person,
+            });
+        }
+        Some(decision)
+    }
+
+    /// Decides what a person or tool asks; it enters the journal with its effect.
+    pub(super) fn asked(
+        &mut self,
+        id: &CartOrderId,
+        command: &Command,
+        by: &str,
+    ) -> Result<(), Refusal> {
+        let cause = Cause::Recorded(self.commit.recorded.len());
+        let decision =
+            self.decide(id, &Input::Asked(command), By::Person(by.to_owned()), cause, self.now)?;
+        let body = serde_json::to_vec(command)
+            .expect("invariant: commands are plain data, which always serialises");
+        self.commit.recorded.push(Recorded {
+            topic: command.name().to_owned(),
+            source: Source::Person,
+            state: decision.state,
+            reason: decision.reason.map(str::to_owned),
+            cart_order_id: id.clone(),
+            body: body.into(),
+            received_at: self.now,
+            by: Some(by.to_owned()),
+        });
+        Ok(())
+    }
+
+    /// Ends an open event.
+    pub(super) fn close(
+        &mut self,
+        position: Position,
+        state: EventState,
+        reason: Option<&str>,
+        cart_order_id: Option<CartOrderId>,
+    ) {
+        let reason = reason.map(str::to_owned);
+        self.commit.closes.push(Close { position, state, reason, cart_order_id });
+    }
+
+    /// Keeps an open event for another attempt.
+    pub(super) fn retry(&mut self, retry: Retry) {
+        self.commit.retries.push(retry);
+    }
+
+    /// The commit, and what to count once it is durable. `None`: nothing is to be written.
+    pub(super) fn finish(mut self) -> Option<(Commit, Outcomes)> {
+        for slot in self.orders.into_values().filter(|slot| slot.changed) {
+            if let Some(mut order) = slot.order {
+                // Several decisions of one turn are one write of the row.
+                order.row_version = slot.read_version + 1;
+                self.commit.orders.push(OrderWrite { expected: slot.read_version, order });
+            }
+        }
+        let commit = self.commit;
+        let empty = commit.closes.is_empty()
+            && commit.retries.is_empty()
+            && commit.recorded.is_empty()
+            && commit.orders.is_empty();
+        (!empty).then_some((commit, self.outcomes))
+    }
+
+    fn decide(
+        &mut self,
+        id: &CartOrderId,
+        input: &Input<'_>,
+        by: By,
+        cause: Cause,
+        since: Timestamp,
+    ) -> Result<Decision, Refusal> {
+        let (store, now) = (self.store, self.now);
+        let slot = self.slot(id);
+        let context = Context {
+            now,
+            account: store.account,
+            store: store.id,
+            index: store.index,
+            channel: store.channel,
+            rules: &store.rules,
+            by,
+            held_elsewhere: slot.held_elsewhere,
+        };
+        let mut decision = decide(slot.order.as_ref(), input, &context)?;
+        if let Some(order) = &decision.order {
+            slot.order = Some(order.clone());
+            slot.changed = true;
+        }
+        for entry in decision.timeline.drain(..) {
+            self.commit.timeline.push(NewEntry { cart_order_id: id.clone(), cause, entry });
+        }
+        if decision.fetch {
+            self.commit.requests.push(Request { cart_order_id: id.clone(), received_at: now });
+        }
+        self.outcomes.push((decision.outcome, since));
+        Ok(decision)
+    }
+
+    fn slot(&mut self, id: &CartOrderId) -> &mut Slot {
+        self.orders.entry(id.clone()).or_insert_with(|| Slot {
+            read_version: 0,
+            order: None,
+            changed: false,
+            held_elsewhere: false,
+        })
+    }
+}

@@ -1,0 +1,659 @@
+//! The actor of one store: everything that changes the store's orders happens here, one turn after
+//! the other (R11).
+//!
+//! It owns no truth. A turn reads open events and the orders they touch, decides in memory, and
+//! hands one commit to the Writer; whatever goes wrong, memory is dropped and the journal is read
+//! again. Only one turn runs at a time (`ctx.wait`); calls to the cart run beside it, one at a time,
+//! on a task of their own.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`turn`] | a page of open events, decided and committed |
+//! | [`draft`] | decisions in memory, becoming one commit |
+//! | [`pending`] | orders that wait for a read of the cart |
+//! | [`call`] | calls to the cart |
+//! | [`answer`] | what an answer does to the events that waited for it |
+//! | [`connect`] | scopes and subscriptions |
+//! | [`reading`] | pages, or single careful tries after a crash |
+
+mod answer;
+mod call;
+mod connect;
+mod draft;
+mod pending;
+mod reading;
+pub(in crate::actor) mod turn;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tracing::{debug, info, warn};
+
+use self::answer::After;
+use self::call::{Answer, Call, Called, Caller, rest_after};
+use self::connect::Checked;
+use self::pending::{Dirty, Pending};
+use self::reading::Reading;
+use self::turn::{Turn, TurnFailed, Worked};
+use crate::actor::handle::{Ask, AskError};
+use crate::actor::resources::Resources;
+use crate::actor::stores::entry::Entry;
+use crate::actor::supervise::SupervisorCtx;
+use crate::channel::{ChannelError, OrderRef, Token};
+use crate::domain::{EventState, Order, Position, StoreId, Timestamp, backoff};
+use crate::ledger::{Connection, Mismatch, StoreHealth, StoreRow, Write, Written};
+
+/// The actor of one store.
+pub(in crate::actor) struct Store {
+    resources: Arc<Resources>,
+    entry: Arc<Entry>,
+    supervisor: SupervisorCtx,
+    /// What was read when this incarnation began; `None` until then.
+    turn: Option<Turn>,
+    /// The row was changed by somebody else and has to be read again.
+    row_changed: bool,
+    /// Open events up to here have been read by this incarnation.
+    cursor: Position,
+    /// There may be open events after the cursor.
+    more: bool,
+    reading: Reading,
+    pending: Pending,
+    /// Events that wait for a check of the credentials.
+    checks: Vec<Position>,
+    /// People who wait for a check of the connection.
+    check_asked: Vec<oneshot::Sender<Result<(), AskError>>>,
+    /// A call to the cart is in flight.
+    calling: bool,
+    /// The cart is left alone until then, after so many failures in a row.
+    rest: Rest,
+    /// The journal is left alone until then, after so many failures in a row.
+    setback: Rest,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Rest {
+    until: Timestamp,
+    failures: u32,
+}
+
+impl Rest {
+    /// One more failure: leave it alone for `wait`.
+    fn after(self, now: Timestamp, wait: Duration) -> Self {
+        Self { until: now.plus(wait), failures: self.failures.saturating_add(1) }
+    }
+}
+
+impl Store {
+    /// A fresh incarnation; it knows nothing until it has started.
+    pub(in crate::actor) fn fresh(
+        resources: Arc<Resources>,
+        entry: Arc<Entry>,
+        supervisor: SupervisorCtx,
+    ) -> Self {
+        // After a crash, and after an unclean end of the process, one of the first events may be the
+        // culprit.
+        let careful = supervisor.after_crash() || resources.ledger.ended_uncleanly();
+        let reading = Reading::new(careful, resources.settings.turn_events);
+        Self {
+            resources,
+            entry,
+            supervisor,
+            turn: None,
+            row_changed: false,
+            cursor: Position(0),
+            more: true,
+            reading,
+            pending: Pending::default(),
+            checks: Vec::new(),
+            check_asked: Vec::new(),
+            calling: false,
+            rest: Rest::default(),
+            setback: Rest::default(),
+        }
+    }
+
+    /// Starts whatever is to be done next, if anything. Called after every message and every turn;
+    /// at most one turn runs, since handlers wait while one does.
+    fn go(&mut self, ctx: &mut Context<Self>) {
+        let Some(turn) = self.turn.clone() else { return };
+        if self.row_changed {
+            return self.reload(ctx);
+        }
+        let now = self.resources.clock.now();
+        if !turn.store.paused && now >= self.setback.until {
+            let call_first = self.reading.is_careful() && self.may_call(&turn, now);
+            if call_first && (self.calling || self.start_call(&turn, now, ctx)) {
+                return;
+            }
+            if self.more {
+                return self.start_page(turn, ctx);
+            }
+            if self.may_call(&turn, now) && self.start_call(&turn, now, ctx) {
+                return;
+            }
+        }
+        self.settle_down(&turn, now);
+    }
+
+    fn may_call(&self, turn: &Turn, now: Timestamp) -> bool {
+        let connected = turn.store.health.connection == Connection::Ok
+            && turn.store.disconnected_at.is_none();
+        // A person's or the cart's wish to check the connection is how it comes back.
+        now >= self.rest.until && (connected || self.wants_check())
+    }
+
+    fn wants_check(&self) -> bool {
+        !self.checks.is_empty() || !self.check_asked.is_empty()
+    }
+
+    // === Pages of the journal ===
+
+    fn start_page(&mut self, turn: Turn, ctx: &mut Context<Self>) {
+        let page = self.reading.page(self.cursor, self.resources.settings.turn_events);
+        self.entry.begin_turn(self.resources.clock.now());
+        let work = async move { turn.work(page).await };
+        ctx.wait(work.into_actor(self).map(|outcome, act, ctx| {
+            act.entry.end_turn();
+            act.page_done(outcome);
+            ctx.address().do_send(Continue);
+        }));
+    }
+
+    fn page_done(&mut self, outcome: Result<Worked, TurnFailed>) {
+        match outcome {
+            Ok(worked) => {
+                self.setback = Rest::default();
+                self.cursor = worked.last.unwrap_or(self.cursor);
+                let full = self.reading.read(worked.read, worked.counted);
+                self.more = full || worked.requested;
+                for (order, event, due) in worked.thin {
+                    self.pending.add(order, event, due);
+                }
+                self.checks.extend(worked.checks);
+                self.entry.commits.notify_waiters();
+            }
+            Err(failure) => self.start_over(&failure),
+        }
+    }
+
+    /// Drops what is in memory and reads the journal again, singly (I10).
+    fn start_over(&mut self, failure: &TurnFailed) {
+        let now = self.resources.clock.now();
+        self.cursor = Position(0);
+        self.more = true;
+        self.pending.clear();
+        self.checks.clear();
+        self.reading.singly(self.resources.settings.turn_events);
+        if let TurnFailed::Refused(mismatch) = failure {
+            warn!(store = %self.entry.slug, ?mismatch, "a turn was refused and is read again");
+            if *mismatch == Mismatch::Epoch {
+                // Only another incarnation takes the epoch away; begin as a new one.
+                self.row_changed = true;
+                self.turn = self.turn.take().map(|turn| Turn { epoch: 0, ..turn });
+            }
+            return;
+        }
+        let wait = backoff::outage(self.setback.failures + 1);
+        self.setback = self.setback.after(now, wait);
+        debug!(store = %self.entry.slug, error = %failure, ?wait, "a turn could not be made");
+    }
+
+    // === Calls to the cart ===
+
+    /// Starts the next call, if there is one to make; `true` if it did.
+    fn start_call(&mut self, turn: &Turn, now: Timestamp, ctx: &mut Context<Self>) -> bool {
+        if self.calling {
+            return false;
+        }
+        let reconnect = turn.store.health.connection == Connection::Reconnect;
+        let (call, subject) = if self.wants_check() {
+            (Call::Check, None)
+        } else if turn.store.token_due.is_some_and(|due| due <= now) {
+            (Call::Renew, None)
+        } else if reconnect {
+            return false;
+        } else if let Some((order, dirty)) = self.pending.take_due(now) {
+            (Call::Fetch(order.clone()), Some((order, dirty)))
+        } else {
+            return false;
+        };
+        self.calling = true;
+        self.entry.set_busy();
+        let caller = Caller {
+            resources: Arc::clone(&self.resources),
+            channel: Arc::clone(&turn.channel),
+            store: Arc::clone(&turn.store),
+        };
+        let task = tokio::spawn(caller.call(call));
+        let answer = async move {
+            match task.await {
+                Ok(called) => called,
+                // A crash of the call is a crash of the actor: it is counted and read singly.
+                Err(crash) if crash.is_panic() => std::panic::resume_unwind(crash.into_panic()),
+                Err(cancelled) => Called::interrupted(&cancelled),
+            }
+        };
+        ctx.spawn(answer.into_actor(self).map(|called, act, ctx| act.called(called, subject, ctx)));
+        true
+    }
+
+    /// Works an answer in, as a turn of its own.
+    fn called(
+        &mut self,
+        called: Called,
+        subject: Option<(OrderRef, Dirty)>,
+        ctx: &mut Context<Self>,
+    ) {
+        self.calling = false;
+        let Some(turn) = self.turn.clone() else { return };
+        let now = self.resources.clock.now();
+        self.rest = match &called.answer {
+            Err(error) if error.is_outage() => {
+                let wait = rest_after(error, self.rest.failures + 1);
+                info!(store = %self.entry.slug, %error, ?wait, "the cart is left alone for a while");
+                self.rest.after(now, wait)
+            }
+            _ => Rest::default(),
+        };
+        let failures = self.rest.failures;
+        let checks = std::mem::take(&mut self.checks);
+        self.entry.begin_turn(now);
+        let work = async move {
+            let row = keep(&turn, called.token.as_ref(), &called.answer).await;
+            let checked = !matches!(&called.answer, Err(error) if error.is_outage());
+            let after = work_in(&turn, called, subject, &checks, failures).await;
+            tokio::task::yield_now().await;
+            (row, after, checked, checks)
+        };
+        ctx.wait(work.into_actor(self).map(|(row, after, checked, checks), act, ctx| {
+            act.entry.end_turn();
+            if let Some(row) = row {
+                act.adopt(row);
+            }
+            if checked {
+                let tell = act.connection();
+                act.check_asked.drain(..).for_each(|reply| drop(reply.send(tell.clone())));
+            } else {
+                act.checks.extend(checks);
+            }
+            match after {
+                Ok(Some((order, dirty))) => act.pending.put_back(order, dirty),
+                Ok(None) => act.entry.commits.notify_waiters(),
+                Err(failure) => act.start_over(&failure),
+            }
+            ctx.address().do_send(Continue);
+        }));
+    }
+
+    /// Whether the connection works, for people who asked for a check.
+    fn connection(&self) -> Result<(), AskError> {
+        match self.turn.as_ref().map(|turn| &turn.store.health) {
+            Some(StoreHealth { connection: Connection::Reconnect, reason, .. }) => {
+                let why = reason.clone().unwrap_or_else(|| "the cart refused".to_owned());
+                Err(AskError::Refused(why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    // === The store's row ===
+
+    fn adopt(&mut self, row: StoreRow) {
+        if let Some(turn) = &mut self.turn {
+            turn.store = Arc::new(row);
+        }
+    }
+
+    /// Reads the row again, and takes a new epoch if this incarnation has lost its own.
+    fn reload(&mut self, ctx: &mut Context<Self>) {
+        self.row_changed = false;
+        let resources = Arc::clone(&self.resources);
+        let id = self.entry.id;
+        let epoch = self.turn.as_ref().map_or(0, |turn| turn.epoch);
+        let load = async move { load(&resources, id, epoch).await };
+        ctx.wait(load.into_actor(self).map(|turn, act, ctx| {
+            act.turn = Some(turn);
+            act.more = true;
+            act.rest = Rest::default();
+            ctx.address().do_send(Continue);
+        }));
+    }
+
+    // === Rest ===
+
+    /// Nothing can be done now: says when something will be due, and whether this actor may be let
+    /// go.
+    fn settle_down(&mut self, turn: &Turn, now: Timestamp) {
+        let setback = (self.setback.until > now).then_some(self.setback.until);
+        let idle_cart = turn.store.paused || turn.store.health.connection == Connection::Reconnect;
+        let rest = (self.rest.until > now && !idle_cart).then_some(self.rest.until);
+        let fetch = if idle_cart { None } else { self.pending.next_due() };
+        let fetch = fetch.map(|due| rest.map_or(due, |until| due.max(until)));
+        let check = rest.filter(|_| self.wants_check());
+        let token = turn.store.token_due.filter(|_| !idle_cart);
+        let due = [setback, fetch, check, token].into_iter().flatten().min();
+        if let Some(due) = due {
+            self.resources.timer.wake_at(self.entry.id, due);
+        }
+        self.entry.set_waiting(self.pending.len() + self.checks.len());
+        let may_go = !self.calling
+            && setback.is_none()
+            && (turn.store.paused || (self.pending.len() == 0 && !self.wants_check()));
+        if may_go {
+            self.entry.set_idle(now);
+        }
+    }
+}
+
+impl Actor for Store {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let resources = Arc::clone(&self.resources);
+        let id = self.entry.id;
+        let load = async move { load(&resources, id, 0).await };
+        ctx.wait(load.into_actor(self).map(|turn, act, ctx| {
+            act.turn = Some(turn);
+            act.supervisor.up();
+            ctx.address().do_send(Continue);
+        }));
+    }
+}
+
+impl Supervised for Store {
+    /// Nothing of a crashed incarnation is trusted.
+    fn restarting(&mut self, _ctx: &mut Context<Self>) {
+        let (resources, entry) = (Arc::clone(&self.resources), Arc::clone(&self.entry));
+        entry.end_turn();
+        *self = Self::fresh(resources, entry, self.supervisor.clone());
+    }
+}
+
+/// Reads what an incarnation needs, and takes a new epoch unless it has one. Waits out a database
+/// that does not answer: without its epoch the actor can do nothing.
+async fn load(resources: &Arc<Resources>, id: StoreId, epoch: i64) -> Turn {
+    let mut failures = 0;
+    loop {
+        match try_load(resources, id, epoch).await {
+            Ok(turn) => return turn,
+            Err(error) => {
+                failures += 1;
+                let wait = backoff::outage(failures);
+                warn!(store = %id, error, ?wait, "a store cannot be loaded, trying again");
+                tokio::time::sleep(wait).await;
+            }
+        }
+    }
+}
+
+async fn try_load(
+    resources: &Arc<Resources>,
+    id: StoreId,
+    epoch: i64,
+) -> Result<Turn, String> {
+    let epoch = if epoch > 0 {
+        epoch
+    } else {
+        match resources.writer.write(Write::TakeEpoch(id)).await {
+            Ok(Written::Epoch(epoch)) => epoch,
+            other => return Err(format!("no epoch: {other:?}")),
+        }
+    };
+    let row = resources.ledger.store(id).await.map_err(|error| error.to_string())?;
+    let row = row.ok_or("there is no such store")?;
+    let channel = resources.channels.get(row.channel).ok_or("this build lacks its channel")?;
+    let group = resources.ledger.same_credentials(&row.credential_group).await;
+    let mut siblings = group.map_err(|error| error.to_string())?;
+    siblings.retain(|sibling| *sibling != id);
+    Ok(Turn {
+        resources: Arc::clone(resources),
+        channel: Arc::clone(channel),
+        store: Arc::new(row),
+        siblings: siblings.into(),
+        epoch,
+    })
+}
+
+/// Keeps what a call taught about the connection: a renewed token, scopes, refusals (R47).
+async fn keep(
+    turn: &Turn,
+    token: Option<&Token>,
+    answer: &Result<Answer, ChannelError>,
+) -> Option<StoreRow> {
+    let now = turn.resources.clock.now();
+    let health = learned(&turn.store.health, answer, now);
+    if token.is_none() && health.is_none() {
+        return None;
+    }
+    let resources = &turn.resources;
+    let directory = &resources.directory;
+    let kept = directory
+        .update(&resources.writer, turn.store.id, |row| {
+            if let Some(token) = token
+                && let Ok(mut credentials) = directory.open(row)
+            {
+                credentials.token = Some(token.clone());
+                directory.seal(row, &credentials);
+            }
+            if let Some(health) = &health {
+                row.health = health.clone();
+            }
+        })
+        .await;
+    match kept {
+        Ok(row) => Some(row),
+        Err(error) => {
+            warn!(store = %turn.store.slug, %error, "what the cart said could not be kept");
+            None
+        }
+    }
+}
+
+/// The store's health after an answer, if the answer changes it.
+fn learned(
+    before: &StoreHealth,
+    answer: &Result<Answer, ChannelError>,
+    now: Timestamp,
+) -> Option<StoreHealth> {
+    match answer {
+        Ok(Answer::Checked(checked)) => {
+            let Checked { granted, missing, subscribed, trouble } = (**checked).clone();
+            Some(StoreHealth {
+                connection: Connection::Ok,
+                reason: trouble,
+                missing_scopes: missing,
+                granted_scopes: granted,
+                subscribed,
+                checked_at: Some(now),
+            })
+        }
+        Ok(Answer::Renewed | Answer::Order(_)) if before.connection == Connection::Reconnect => {
+            Some(StoreHealth { connection: Connection::Ok, reason: None, ..before.clone() })
+        }
+        Err(error @ ChannelError::Unauthorized(_)) => Some(StoreHealth {
+            connection: Connection::Reconnect,
+            reason: Some(error.to_string()),
+            ..before.clone()
+        }),
+        _ => None,
+    }
+}
+
+/// Works an answer into the book. Gives back what has to be read again.
+async fn work_in(
+    turn: &Turn,
+    called: Called,
+    subject: Option<(OrderRef, Dirty)>,
+    checks: &[Position],
+    failures: u32,
+) -> Result<Option<(OrderRef, Dirty)>, TurnFailed> {
+    let Some((order, dirty)) = subject else {
+        let outage = matches!(&called.answer, Err(error) if error.is_outage());
+        if !outage && !checks.is_empty() {
+            let now = turn.resources.clock.now();
+            let mut draft = turn.draft(std::iter::empty(), now).await?;
+            for position in checks {
+                draft.close(*position, EventState::Done, None, None);
+            }
+            if let Some((commit, outcomes)) = draft.finish() {
+                turn.commit(commit, outcomes).await?;
+            }
+        }
+        return Ok(None);
+    };
+    let read_at = called.sent_at;
+    let after = match &called.answer {
+        Ok(Answer::Order(Some(sighting))) => answer::found(turn, dirty, sighting, read_at).await?,
+        Ok(_) => answer::absent(turn, &order, dirty, read_at).await?,
+        Err(error) => answer::failed(turn, &order, dirty, error, failures).await?,
+    };
+    match after {
+        After::Settled => Ok(None),
+        After::Again(dirty) => Ok(Some((order, dirty))),
+    }
+}
+
+// === Messages ===
+
+/// There may be work in the journal.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(in crate::actor) struct Wake;
+
+impl Handler<Wake> for Store {
+    type Result = ();
+
+    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
+        self.entry.awake();
+        self.more = true;
+        self.go(ctx);
+    }
+}
+
+/// A turn has ended; look for the next. A message of its own, so that others get their turn between.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Continue;
+
+impl Handler<Continue> for Store {
+    type Result = ();
+
+    fn handle(&mut self, _: Continue, ctx: &mut Context<Self>) {
+        self.go(ctx);
+    }
+}
+
+/// The store's row was changed by somebody else.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(in crate::actor) struct Changed;
+
+impl Handler<Changed> for Store {
+    type Result = ();
+
+    fn handle(&mut self, _: Changed, ctx: &mut Context<Self>) {
+        self.row_changed = true;
+        self.go(ctx);
+    }
+}
+
+/// Somebody wants the connection checked.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(in crate::actor) struct Check {
+    pub(in crate::actor) reply: oneshot::Sender<Result<(), AskError>>,
+    pub(in crate::actor) permit: OwnedSemaphorePermit,
+}
+
+impl Handler<Check> for Store {
+    type Result = ();
+
+    fn handle(&mut self, check: Check, ctx: &mut Context<Self>) {
+        self.entry.set_busy();
+        self.check_asked.push(check.reply);
+        // A person asks because something was changed: no reason to wait any longer.
+        self.rest = Rest::default();
+        drop(check.permit);
+        self.go(ctx);
+    }
+}
+
+/// A person or tool wants an order changed.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(in crate::actor) struct Asked {
+    pub(in crate::actor) ask: Ask,
+    pub(in crate::actor) reply: oneshot::Sender<Result<Order, AskError>>,
+    pub(in crate::actor) permit: OwnedSemaphorePermit,
+}
+
+impl Handler<Asked> for Store {
+    type Result = ();
+
+    fn handle(&mut self, asked: Asked, ctx: &mut Context<Self>) {
+        let Some(turn) = self.turn.clone() else { return };
+        let Asked { ask, reply, permit } = asked;
+        self.entry.begin_turn(self.resources.clock.now());
+        let work = async move {
+            let outcome = obey(&turn, ask).await;
+            tokio::task::yield_now().await;
+            outcome
+        };
+        ctx.wait(work.into_actor(self).map(|outcome, act, ctx| {
+            act.entry.end_turn();
+            if let Err(failure) = &outcome.1 {
+                act.start_over(failure);
+            }
+            // The one who asked may have gone; what was asked has happened all the same.
+            drop(reply.send(outcome.0));
+            drop(permit);
+            ctx.address().do_send(Continue);
+        }));
+    }
+}
+
+/// Does what was asked. The second part tells whether memory has to be dropped.
+async fn obey(turn: &Turn, ask: Ask) -> (Result<Order, AskError>, Result<(), TurnFailed>) {
+    let id = &ask.order.cart;
+    let now = turn.resources.clock.now();
+    let mut draft = match turn.draft(std::iter::once(id), now).await {
+        Ok(draft) => draft,
+        Err(error) => return (Err(error.into()), Ok(())),
+    };
+    let Some(order) = draft.order(id) else { return (Err(AskError::Unknown("order")), Ok(())) };
+    if ask.if_version.is_some_and(|version| version != order.row_version) {
+        return (Err(AskError::Conflict), Ok(()));
+    }
+    if let Err(refusal) = draft.asked(id, &ask.command, &ask.by) {
+        return (Err(AskError::Refused(refusal.sentence)), Ok(()));
+    }
+    let after = draft.order(id).cloned();
+    let Some((commit, outcomes)) = draft.finish() else {
+        return (after.ok_or(AskError::Unknown("order")), Ok(()));
+    };
+    match turn.commit(commit, outcomes).await {
+        Ok(()) => (after.ok_or(AskError::Unknown("order")), Ok(())),
+        Err(TurnFailed::Refused(mismatch)) => {
+            (Err(AskError::Conflict), Err(TurnFailed::Refused(mismatch)))
+        }
+        Err(failure) => (Err(AskError::Unavailable(failure.to_string())), Err(failure)),
+    }
+}
+
+/// Everything that was queued before this has been worked on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(in crate::actor) struct Drain {
+    pub(in crate::actor) done: oneshot::Sender<()>,
+}
+
+impl Handler<Drain> for Store {
+    type Result = ();
+
+    fn handle(&mut self, drain: Drain, _: &mut Context<Self>) {
+        drop(drain.done.send(()));
+    }
+}

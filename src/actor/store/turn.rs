@@ -1,0 +1,238 @@
+//! One turn of a store: a page of its own open events from the journal, decided one after the
+//! other, written as one commit.
+
+use std::sync::Arc;
+
+use tracing::{debug, warn};
+
+use super::draft::{Draft, Outcomes};
+use super::pending::Waiting;
+use crate::actor::resources::Resources;
+use crate::actor::writer::{Committed, WriteError};
+use crate::channel::{Channel, Decoded, OrderRef};
+use crate::domain::event::reason;
+use crate::domain::{CartOrderId, EventState, Position, Sighting, StoreId, Timestamp};
+use crate::ledger::{Commit, LedgerError, Mismatch, OpenEvent, StoreRow};
+
+/// What a turn works with; owned, since a forced restart may drop the actor meanwhile.
+#[derive(Clone)]
+pub(super) struct Turn {
+    pub(super) resources: Arc<Resources>,
+    pub(super) channel: Arc<dyn Channel>,
+    pub(super) store: Arc<StoreRow>,
+    /// Other stores whose webhooks are signed with the same secret (R15).
+    pub(super) siblings: Arc<[StoreId]>,
+    pub(super) epoch: i64,
+}
+
+/// What a page of events came to.
+#[derive(Debug, Default)]
+pub(super) struct Worked {
+    /// Events read.
+    pub(super) read: usize,
+    /// The last of them.
+    pub(super) last: Option<Position>,
+    /// Orders that have to be read from the cart, each with its event and when it is due.
+    pub(super) thin: Vec<(OrderRef, Waiting, Timestamp)>,
+    /// Events that ask for a check of the credentials.
+    pub(super) checks: Vec<Position>,
+    /// The event that was counted on disk before it was tried.
+    pub(super) counted: Option<Position>,
+    /// Fetches were asked for, to settle ties; they stand in the journal.
+    pub(super) requested: bool,
+}
+
+/// Why a turn came to nothing. Nothing of it was applied, or it is not known; either way memory is
+/// dropped and everything is read again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TurnFailed {
+    /// Somebody else changed what it had read, or owns the store now.
+    #[error("refused by the ledger: {0:?}")]
+    Refused(Mismatch),
+    #[error(transparent)]
+    Read(#[from] LedgerError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// How a page is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PageOf {
+    pub(super) after: Position,
+    pub(super) limit: usize,
+    /// Count the one event on disk before it is tried; at the fourth count it is set aside, since
+    /// three tries have crashed.
+    pub(super) count: bool,
+    /// The event that this incarnation has counted last.
+    pub(super) counted: Option<Position>,
+}
+
+/// Tries of a single event that may crash before it is set aside.
+const CRASHES: u32 = 3;
+/// Bodies read at once; more wait for the next turn.
+const PAGE_BYTES: usize = 4 << 20;
+
+impl Turn {
+    /// Reads a page of open events and does what can be done without asking the cart.
+    pub(super) async fn work(&self, page: PageOf) -> Result<Worked, TurnFailed> {
+        let ledger = &self.resources.ledger;
+        let mut events =
+            ledger.open_events(self.store.id, page.after, page.limit, PAGE_BYTES).await?;
+        let read = events.len();
+        let last = events.last().map(|event| event.position);
+        let fresh = events.first().filter(|event| page.counted != Some(event.position));
+        let crashed = match fresh {
+            Some(event) if page.count => self.crashed(event.position).await?,
+            _ => None,
+        };
+        events.retain(|event| Some(event.position) != crashed);
+
+        let counted = if page.count { last } else { None };
+        let mut worked = Worked { read, last, counted, ..Worked::default() };
+        let mut orders: Vec<(OpenEvent, Box<Sighting>)> = Vec::new();
+        let mut closed: Vec<(Position, EventState, &'static str)> = Vec::new();
+        closed.extend(crashed.map(|at| (at, EventState::SetAside, reason::CRASHED)));
+        for event in events {
+            match self.decode(&event) {
+                Meaning::Order(sighting) => orders.push((event, sighting)),
+                Meaning::Read(order, deleted) => {
+                    let due = event.next_at.unwrap_or(event.received_at);
+                    worked.thin.push((order, waiting(event, deleted), due));
+                }
+                Meaning::Check => worked.checks.push(event.position),
+                Meaning::End(state, reason) => closed.push((event.position, state, reason)),
+            }
+        }
+
+        let now = self.resources.clock.now();
+        let mut draft = self.draft(orders.iter().map(|(_, s)| &s.cart_order_id), now).await?;
+        for (position, state, reason) in closed {
+            draft.close(position, state, Some(reason), None);
+        }
+        for (event, sighting) in &orders {
+            draft.webhook(event.position, event.received_at, sighting);
+        }
+        if let Some((commit, outcomes)) = draft.finish() {
+            worked.requested = !commit.requests.is_empty();
+            self.commit(commit, outcomes).await?;
+        }
+        // Gives the neighbours on this thread their turn (I6).
+        tokio::task::yield_now().await;
+        Ok(worked)
+    }
+
+    /// A draft over the orders a turn touches, read in one query.
+    pub(super) async fn draft(
+        &self,
+        ids: impl Iterator<Item = &CartOrderId>,
+        now: Timestamp,
+    ) -> Result<Draft<'_>, LedgerError> {
+        let mut ids: Vec<CartOrderId> = ids.cloned().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let ledger = &self.resources.ledger;
+        let orders =
+            if ids.is_empty() { Vec::new() } else { ledger.orders(self.store.id, &ids).await? };
+        if !self.siblings.is_empty() {
+            ids.retain(|id| orders.iter().all(|order| order.id.cart != *id));
+        }
+        let mut draft = Draft::new(&self.store, self.epoch, now, orders);
+        if !self.siblings.is_empty() && !ids.is_empty() {
+            for id in ledger.held_by(&self.siblings, &ids).await? {
+                draft.held_elsewhere(&id);
+            }
+        }
+        Ok(draft)
+    }
+
+    /// Writes a turn, and counts what it did once it is durable.
+    pub(super) async fn commit(
+        &self,
+        commit: Commit,
+        outcomes: Outcomes,
+    ) -> Result<(), TurnFailed> {
+        let resources = &self.resources;
+        match resources.writer.commit(commit).await? {
+            Committed::Yes => {
+                resources.count(&self.store, &outcomes);
+                Ok(())
+            }
+            Committed::Refused(mismatch) => Err(TurnFailed::Refused(mismatch)),
+        }
+    }
+
+    /// Counts the single event of a careful page; given back if it has crashed too often.
+    async fn crashed(&self, event: Position) -> Result<Option<Position>, WriteError> {
+        let tries = self.resources.count_try(self.store.id, event).await?;
+        let (store, id) = (&self.store.slug, event.event_id());
+        if tries > CRASHES {
+            warn!(%store, event = %id, "an event crashed three times and is set aside");
+            return Ok(Some(event));
+        }
+        debug!(%store, event = %id, tries, "an event is tried by itself");
+        Ok(None)
+    }
+
+    fn decode(&self, event: &OpenEvent) -> Meaning {
+        if event.topic == FETCH {
+            return match request(event) {
+                Some(order) => Meaning::Read(order, false),
+                None => Meaning::End(EventState::SetAside, reason::WRONG_SHAPE),
+            };
+        }
+        let decoded = self.channel.decode(&event.topic, &event.body);
+        if self.store.disconnected_at.is_some() && decoded != Decoded::NeedsConfirmation {
+            return Meaning::End(EventState::Ignored, reason::STORE_DISCONNECTED);
+        }
+        match decoded {
+            Decoded::Order(sighting) => Meaning::Order(sighting),
+            Decoded::Thin { cart_order_id, deleted } => {
+                Meaning::Read(OrderRef::Id(cart_order_id), deleted)
+            }
+            Decoded::CheckAccess => Meaning::Check,
+            Decoded::NeedsConfirmation => {
+                Meaning::End(EventState::SetAside, reason::NEEDS_CONFIRMATION)
+            }
+            Decoded::NotUsed => Meaning::End(EventState::Ignored, reason::TOPIC_NOT_USED),
+            Decoded::UnknownTopic => Meaning::End(EventState::SetAside, reason::TOPIC_UNKNOWN),
+            Decoded::Unreadable => Meaning::End(EventState::SetAside, reason::UNREADABLE),
+            Decoded::WrongShape => Meaning::End(EventState::SetAside, reason::WRONG_SHAPE),
+        }
+    }
+}
+
+/// The topic of events that ask for an order to be read: by a person, or to settle a tie.
+pub(in crate::actor) const FETCH: &str = "fetch";
+
+/// What an event asks for.
+enum Meaning {
+    Order(Box<Sighting>),
+    Read(OrderRef, bool),
+    Check,
+    End(EventState, &'static str),
+}
+
+/// The body of a request by name (R7).
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(in crate::actor) struct ByName {
+    pub(in crate::actor) cart_order_name: String,
+}
+
+fn request(event: &OpenEvent) -> Option<OrderRef> {
+    match &event.cart_order_id {
+        Some(id) => Some(OrderRef::Id(id.clone())),
+        None => serde_json::from_slice(&event.body)
+            .ok()
+            .map(|ByName { cart_order_name }| OrderRef::Name(cart_order_name)),
+    }
+}
+
+fn waiting(event: OpenEvent, deleted: bool) -> Waiting {
+    Waiting {
+        position: event.position,
+        received_at: event.received_at,
+        attempts: event.attempts,
+        deleted,
+        by: event.by,
+    }
+}
