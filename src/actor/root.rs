@@ -10,7 +10,8 @@ use super::handle::ActorView;
 use super::resources::{Resources, StoreSettings};
 use super::stores::StoresHandle;
 use super::supervise::{
-    ActorName, ActorStats, Down, OverLimit, Policy, Supervised, SupervisorCtx, spawn,
+    ActorName, ActorStats, ArbiterGone, Down, OverLimit, Policy, Spec, Supervised, SupervisorCtx,
+    supervise_on,
 };
 use super::timer::{Timer, TimerHandle, TimerParts};
 use super::writer::actor::Writer;
@@ -55,12 +56,16 @@ pub struct Actors {
     /// Set to the name of a vital actor that was given up: the process has to end.
     fatal: watch::Receiver<Option<&'static str>>,
     arbiters: Vec<Arbiter>,
+    _timer: actix::Addr<Timer>,
 }
 
 impl Actors {
     /// Starts the tree, children in order: writer, stores, timer. Call it inside an actix `System`
     /// whose arbiters share one tokio runtime, so that no pool ever stalls behind a busy arbiter.
-    pub async fn start(foundation: Foundation, runtime: &Arc<tokio::runtime::Runtime>) -> Self {
+    pub fn start(
+        foundation: Foundation,
+        runtime: &Arc<tokio::runtime::Runtime>,
+    ) -> Result<Self, ArbiterGone> {
         let Foundation { ledger, directory, channels, clock, metrics, queues, .. } = foundation;
         let settings = foundation.settings;
         let arbiter = || {
@@ -81,9 +86,9 @@ impl Actors {
         let writer =
             WriterHandle::new(Arc::clone(&ledger), queues, clock.clone(), foundation.write_deadline);
         let handle = writer.clone();
-        let made = vital.start("writer", move |up| Writer::new(&handle, up)).await;
-        writer.attach(made.addr().clone());
-        let mut stats = vec![("writer", made.stats())];
+        let made = vital.start("writer", move |up| Writer::new(&handle, up.clone()))?;
+        writer.attach(made.addr);
+        let mut stats = vec![("writer", made.stats)];
 
         let timer = TimerHandle::new();
         for (store, due) in directory.token_dues() {
@@ -103,22 +108,24 @@ impl Actors {
         let handles = store_arbiters.iter().map(Arbiter::handle).collect();
         let stores = StoresHandle::new(Arc::new(resources), handles);
         let handle = stores.clone();
-        let made = vital.start("stores", move |up| handle.supervisor(up)).await;
-        stores.attach(made.addr().clone());
-        stats.push(("stores", made.stats()));
+        let made = vital.start("stores", move |up| handle.supervisor(up.clone()))?;
+        stores.attach(made.addr);
+        stats.push(("stores", made.stats));
 
-        let parts = (timer.clone(), stores.clone(), ledger, clock);
-        let made = vital
-            .start("timer", move |supervisor| {
-                let (handle, stores, ledger, clock) = parts.clone();
-                Timer::new(TimerParts { handle, stores, ledger, clock, sweep_every, supervisor })
-            })
-            .await;
-        stats.push(("timer", made.stats()));
+        let parts = TimerParts {
+            handle: timer.clone(),
+            stores: stores.clone(),
+            ledger,
+            clock,
+            sweep_every,
+        };
+        let made = vital.start("timer", move |up| Timer::new(parts, up.clone()))?;
+        stats.push(("timer", made.stats));
 
         let mut arbiters = store_arbiters;
         arbiters.push(vital_arbiter);
-        Self { writer, stores, timer, vital: stats, fatal, arbiters }
+        // The timer is reached through its handle; its address only keeps it alive.
+        Ok(Self { writer, stores, timer, vital: stats, fatal, arbiters, _timer: made.addr })
     }
 
     /// Every actor of the tree: vital ones first, then stores, worst first.
@@ -132,7 +139,7 @@ impl Actors {
                 "timer" => self.timer.waiting() as u64,
                 _ => self.stores.running() as u64,
             };
-            ActorView::of(name, Some(stats), backlog, None)
+            stats.view(backlog)
         });
         vital.chain(self.stores.actors()).collect()
     }
@@ -164,17 +171,24 @@ struct Vital {
 }
 
 impl Vital {
-    async fn start<A>(
+    fn start<A>(
         &self,
         name: &'static str,
-        make: impl FnMut(SupervisorCtx) -> A + Send + 'static,
-    ) -> Supervised<A>
+        make: impl FnOnce(&SupervisorCtx) -> A + Send + 'static,
+    ) -> Result<Supervised<A>, ArbiterGone>
     where
         A: actix::Supervised + actix::Actor<Context = actix::Context<A>>,
     {
-        let policy = Policy::new(ActorName::vital(name), self.clock.clone())
-            .limit(self.settings.vital_restarts, self.settings.vital_period)
-            .over_limit(OverLimit::Escalate);
+        let spec = Spec {
+            name: ActorName::new(name),
+            policy: Policy {
+                intensity: self.settings.vital_restarts,
+                period: self.settings.vital_period,
+                over_limit: OverLimit::Escalate,
+                ..Policy::VITAL
+            },
+            clock: self.clock.clone(),
+        };
         let give_up = Arc::clone(&self.give_up);
         let on_down = move |down| {
             if let Down::GaveUp { .. } = down {
@@ -182,6 +196,6 @@ impl Vital {
                 give_up.send_replace(Some(name));
             }
         };
-        spawn(&self.arbiter, policy, make, on_down).await
+        supervise_on(&self.arbiter, spec, make, on_down)
     }
 }

@@ -133,17 +133,17 @@ pub(super) struct TimerParts {
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) clock: Clock,
     pub(super) sweep_every: Duration,
-    pub(super) supervisor: SupervisorCtx,
 }
 
 /// The timer actor. Its only state is shared, so a restart begins where it stood.
 pub(super) struct Timer {
     parts: TimerParts,
+    supervisor: SupervisorCtx,
 }
 
 impl Timer {
-    pub(super) fn new(parts: TimerParts) -> Self {
-        Self { parts }
+    pub(super) fn new(parts: TimerParts, supervisor: SupervisorCtx) -> Self {
+        Self { parts, supervisor }
     }
 }
 
@@ -151,7 +151,7 @@ impl Actor for Timer {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.parts.supervisor.up();
+        self.supervisor.up();
         ctx.spawn(run(self.parts.clone()).into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
 }

@@ -1,1 +1,9 @@
-//! x
+//! Whole-process tests: a real daemon, real HTTP, a real database.
+
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod cart_orders;
+mod faults;
+mod refusals;
+mod support;
+mod walls;

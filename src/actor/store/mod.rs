@@ -41,7 +41,7 @@ use self::turn::{Turn, TurnFailed, Worked};
 use crate::actor::handle::{Ask, AskError};
 use crate::actor::resources::Resources;
 use crate::actor::stores::entry::Entry;
-use crate::actor::supervise::SupervisorCtx;
+use crate::actor::supervise::{Busy, SupervisorCtx};
 use crate::channel::{ChannelError, OrderRef, Token};
 use crate::domain::{EventState, Order, Position, StoreId, Timestamp, backoff};
 use crate::ledger::{Connection, Mismatch, StoreHealth, StoreRow, Write, Written};
@@ -149,14 +149,23 @@ impl Store {
         !self.checks.is_empty() || !self.check_asked.is_empty()
     }
 
+    /// From now on until the answer is dropped, a turn runs: one that takes too long is a hang.
+    fn begin_turn(&self) -> Busy {
+        self.entry.set_busy();
+        self.supervisor.busy()
+    }
+
     // === Pages of the journal ===
 
     fn start_page(&mut self, turn: Turn, ctx: &mut Context<Self>) {
         let page = self.reading.page(self.cursor, self.resources.settings.turn_events);
-        self.entry.begin_turn(self.resources.clock.now());
-        let work = async move { turn.work(page).await };
+        let busy = self.begin_turn();
+        let work = async move {
+            let outcome = turn.work(page).await;
+            drop(busy);
+            outcome
+        };
         ctx.wait(work.into_actor(self).map(|outcome, act, ctx| {
-            act.entry.end_turn();
             act.page_done(outcome);
             ctx.address().do_send(Continue);
         }));
@@ -260,16 +269,16 @@ impl Store {
         };
         let failures = self.rest.failures;
         let checks = std::mem::take(&mut self.checks);
-        self.entry.begin_turn(now);
+        let busy = self.begin_turn();
         let work = async move {
             let row = keep(&turn, called.token.as_ref(), &called.answer).await;
             let checked = !matches!(&called.answer, Err(error) if error.is_outage());
             let after = work_in(&turn, called, subject, &checks, failures).await;
             tokio::task::yield_now().await;
+            drop(busy);
             (row, after, checked, checks)
         };
         ctx.wait(work.into_actor(self).map(|(row, after, checked, checks), act, ctx| {
-            act.entry.end_turn();
             if let Some(row) = row {
                 act.adopt(row);
             }
@@ -367,7 +376,6 @@ impl Supervised for Store {
     /// Nothing of a crashed incarnation is trusted.
     fn restarting(&mut self, _ctx: &mut Context<Self>) {
         let (resources, entry) = (Arc::clone(&self.resources), Arc::clone(&self.entry));
-        entry.end_turn();
         *self = Self::fresh(resources, entry, self.supervisor.clone());
     }
 }
@@ -596,14 +604,14 @@ impl Handler<Asked> for Store {
     fn handle(&mut self, asked: Asked, ctx: &mut Context<Self>) {
         let Some(turn) = self.turn.clone() else { return };
         let Asked { ask, reply, permit } = asked;
-        self.entry.begin_turn(self.resources.clock.now());
+        let busy = self.begin_turn();
         let work = async move {
             let outcome = obey(&turn, ask).await;
             tokio::task::yield_now().await;
+            drop(busy);
             outcome
         };
         ctx.wait(work.into_actor(self).map(|outcome, act, ctx| {
-            act.entry.end_turn();
             if let Err(failure) = &outcome.1 {
                 act.start_over(failure);
             }

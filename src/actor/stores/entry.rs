@@ -1,9 +1,9 @@
 //! What is known of one running store actor outside of it: flags, counts, and how to reach it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use tokio::sync::{Notify, Semaphore, SetOnce};
+use tokio::sync::{Notify, Semaphore};
 
 use crate::actor::store::Store;
 use crate::actor::supervise::Supervised;
@@ -17,8 +17,6 @@ pub(in crate::actor) struct Entry {
     nudged: AtomicBool,
     /// Since when it has nothing to do, in µs; 0 while it has.
     idle_since: AtomicI64,
-    /// Since when its present turn runs, in µs; 0 between turns.
-    busy_since: AtomicI64,
     /// Orders and checks that wait for the cart.
     waiting: AtomicU64,
     /// Tells those who wait for an event to end that some have ended.
@@ -26,8 +24,8 @@ pub(in crate::actor) struct Entry {
     /// Bounds people's commands, since a mailbox bounds nothing.
     pub(in crate::actor) permits: Arc<Semaphore>,
     commands: usize,
-    /// How to reach it; set once, right after it was started.
-    supervised: SetOnce<Supervised<Store>>,
+    /// How to reach it; set once, before the entry is seen by anybody else.
+    supervised: OnceLock<Supervised<Store>>,
 }
 
 impl Entry {
@@ -37,30 +35,23 @@ impl Entry {
             slug: slug.into(),
             nudged: AtomicBool::new(false),
             idle_since: AtomicI64::new(0),
-            busy_since: AtomicI64::new(0),
             waiting: AtomicU64::new(0),
             commits: Notify::new(),
             permits: Arc::new(Semaphore::new(commands)),
             commands,
-            supervised: SetOnce::new(),
+            supervised: OnceLock::new(),
         }
     }
 
-    /// Called once, right after the actor was started. `true`: a wake-up was wanted meanwhile.
-    pub(super) fn attach(&self, supervised: Supervised<Store>) -> bool {
+    /// Called once, before the entry is entered into the registry.
+    pub(super) fn attach(&self, supervised: Supervised<Store>) {
         let first = self.supervised.set(supervised).is_ok();
         debug_assert!(first, "invariant: an entry is attached once");
-        self.nudged.load(Ordering::SeqCst)
     }
 
-    /// The running actor, as soon as it was started.
-    pub(super) async fn running(&self) -> &Supervised<Store> {
-        self.supervised.wait().await
-    }
-
-    /// The running actor, if it was started already.
-    pub(super) fn supervised(&self) -> Option<&Supervised<Store>> {
-        self.supervised.get()
+    /// The running actor.
+    pub(super) fn actor(&self) -> &Supervised<Store> {
+        self.supervised.get().expect("invariant: attached before it was entered")
     }
 
     /// Raises the flag; `true`: it was down, so a wake-up has to be sent.
@@ -92,15 +83,6 @@ impl Entry {
         self.waiting.store(orders as u64, Ordering::Relaxed);
     }
 
-    pub(in crate::actor) fn begin_turn(&self, now: Timestamp) {
-        self.set_busy();
-        self.busy_since.store(now.0.max(1), Ordering::SeqCst);
-    }
-
-    pub(in crate::actor) fn end_turn(&self) {
-        self.busy_since.store(0, Ordering::SeqCst);
-    }
-
     // === By the supervisor ===
 
     /// Whether it may be let go: idle since before `since`, no wake-up in flight, no command waiting.
@@ -110,12 +92,6 @@ impl Entry {
         let idle = self.idle_since.load(Ordering::SeqCst);
         let asked = self.permits.available_permits() < self.commands;
         !flag && !asked && idle != 0 && idle <= since.0
-    }
-
-    /// Since when its present turn runs.
-    pub(super) fn busy_since(&self) -> Option<Timestamp> {
-        let since = self.busy_since.load(Ordering::SeqCst);
-        (since != 0).then_some(Timestamp(since))
     }
 
     /// Messages and orders it has not worked off.

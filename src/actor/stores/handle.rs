@@ -14,7 +14,7 @@ use crate::actor::handle::{ActorView, Ask, AskError, Fetched, Restarted};
 use crate::actor::resources::Resources;
 use crate::actor::store::turn::ByName;
 use crate::actor::store::{Asked, Changed, Check, Drain, Wake};
-use crate::actor::supervise::RestartReason;
+use crate::actor::supervise::{RestartReason, SupervisorCtx};
 use crate::channel::OrderRef;
 use crate::domain::event::reason;
 use crate::domain::{EventState, Order, OrderId, Position, Source, StoreId, Timestamp};
@@ -49,7 +49,7 @@ impl StoresHandle {
         debug_assert!(first, "invariant: the supervisor is attached once");
     }
 
-    pub(in crate::actor) fn supervisor(&self, up: crate::actor::supervise::SupervisorCtx) -> Stores {
+    pub(in crate::actor) fn supervisor(&self, up: SupervisorCtx) -> Stores {
         Stores::new(Arc::clone(&self.shared), up)
     }
 
@@ -59,8 +59,8 @@ impl StoresHandle {
         match registry.get(&store) {
             Some(entry) => {
                 // The flag goes up under the lock that passivation takes.
-                if entry.nudge() && let Some(supervised) = entry.supervised() {
-                    supervised.addr().do_send(Wake);
+                if entry.nudge() {
+                    entry.actor().addr.do_send(Wake);
                 }
             }
             None => {
@@ -81,9 +81,7 @@ impl StoresHandle {
         let permit =
             Arc::clone(&entry.permits).try_acquire_owned().map_err(|_full| AskError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        let running = timeout(PATIENCE, entry.running());
-        let running = running.await.map_err(|_| AskError::Deadline(PATIENCE))?;
-        running.addr().do_send(Asked { ask, reply, permit });
+        entry.actor().addr.do_send(Asked { ask, reply, permit });
         match timeout(deadline, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_restarted)) => Err(restarted()),
@@ -164,11 +162,7 @@ impl StoresHandle {
     /// reads it again before its next turn.
     pub fn changed(&self, store: StoreId) {
         match self.shared.entry(store) {
-            Some(entry) => {
-                if let Some(supervised) = entry.supervised() {
-                    supervised.addr().do_send(Changed);
-                }
-            }
+            Some(entry) => entry.actor().addr.do_send(Changed),
             None => self.nudge(store),
         }
     }
@@ -181,14 +175,12 @@ impl StoresHandle {
         let permit =
             Arc::clone(&entry.permits).try_acquire_owned().map_err(|_full| AskError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        let until = Instant::now() + CONNECT_PATIENCE;
-        let late = |_| AskError::Deadline(CONNECT_PATIENCE);
-        let running = timeout_at(until, entry.running()).await.map_err(late)?;
-        running.addr().do_send(Changed);
-        running.addr().do_send(Check { reply, permit });
-        match timeout_at(until, answer).await.map_err(late)? {
-            Ok(outcome) => outcome,
-            Err(_restarted) => Err(restarted()),
+        entry.actor().addr.do_send(Changed);
+        entry.actor().addr.do_send(Check { reply, permit });
+        match timeout(CONNECT_PATIENCE, answer).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_restarted)) => Err(restarted()),
+            Err(_elapsed) => Err(AskError::Deadline(CONNECT_PATIENCE)),
         }
     }
 
@@ -199,9 +191,7 @@ impl StoresHandle {
         let late = |_| AskError::Deadline(PATIENCE);
         let entry = timeout_at(until, self.entry(store)).await.map_err(late)??;
         tracing::info!(store = %entry.slug, by, "a restart was asked for");
-        let running = timeout_at(until, entry.running()).await.map_err(late)?;
-        let (done, up) = oneshot::channel();
-        running.control().restart(RestartReason::Asked, Some(done));
+        let up = entry.actor().control.restart(RestartReason::Operator);
         let incarnation =
             timeout_at(until, up).await.map_err(late)?.map_err(|_gone| restarted())?;
         let view = self.actor(store).ok_or(AskError::Unknown("store"))?;
@@ -249,31 +239,20 @@ impl StoresHandle {
         let entries = self.shared.entries();
         let mut drained = Vec::with_capacity(entries.len());
         for entry in &entries {
-            if let Some(supervised) = entry.supervised() {
-                let (done, answer) = oneshot::channel();
-                supervised.addr().do_send(Drain { done });
-                drained.push(answer);
-            }
+            let (done, answer) = oneshot::channel();
+            entry.actor().addr.do_send(Drain { done });
+            drained.push(answer);
         }
         // Whether each answered or the time is up: what follows is the same.
         let _late = timeout_at(until, futures_util::future::join_all(drained)).await;
-        let mut ended = Vec::with_capacity(entries.len());
-        for entry in &entries {
-            if let Some(supervised) = entry.supervised() {
-                let (done, answer) = oneshot::channel();
-                supervised.control().shutdown(Some(done));
-                ended.push(answer);
-            }
-        }
-        let _late = timeout(Duration::from_secs(1), futures_util::future::join_all(ended)).await;
+        let ended = entries.iter().map(|entry| entry.actor().control.shutdown());
+        let _late = timeout(ENDING, futures_util::future::join_all(ended)).await;
     }
 
     fn view(&self, entry: &Entry) -> ActorView {
         let paused =
             self.shared.resources.directory.get(entry.id).is_some_and(|listing| listing.paused);
-        let stats = entry.supervised().map(crate::actor::supervise::Supervised::stats);
-        ActorView::of(&entry.slug, stats, entry.backlog(), entry.busy_since())
-            .for_store(&entry.slug, paused)
+        entry.actor().stats.view(entry.backlog()).for_store(&entry.slug, paused)
     }
 
     /// The entry of a store's actor, which is started if there is none.
@@ -300,6 +279,8 @@ impl StoresHandle {
     }
 }
 
+/// How long actors may take to be gone; nothing of theirs is needed any more.
+const ENDING: Duration = Duration::from_secs(1);
 /// Checking a connection takes a call per topic.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
 

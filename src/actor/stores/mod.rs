@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use actix::prelude::*;
+use actix::{Actor, Addr, Context, Handler, Message};
 use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 use tracing::{debug, warn};
@@ -17,7 +17,8 @@ use self::entry::Entry;
 use crate::actor::resources::Resources;
 use crate::actor::store::{Store, turn::FETCH};
 use crate::actor::supervise::{
-    ActorName, Down, OverLimit, Policy, RestartReason, SupervisorCtx, supervise,
+    ActorName, ArbiterGone, Down, OverLimit, Policy, RestartReason, Spec, Supervised,
+    SupervisorCtx, supervise_on,
 };
 use crate::domain::{StoreId, Timestamp};
 
@@ -75,59 +76,56 @@ impl Stores {
         let resources = &self.shared.resources;
         let listing = resources.directory.get(store)?;
         let entry = Arc::new(Entry::new(store, &listing.slug, resources.settings.command_queue));
+        let supervised = match self.spawn(&entry) {
+            Ok(supervised) => supervised,
+            Err(error) => {
+                debug!(store = %entry.slug, %error, "not started");
+                return None;
+            }
+        };
+        entry.attach(supervised);
         self.shared
             .registry
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(store, Arc::clone(&entry));
-        self.spawn(&entry);
         Some(entry)
     }
 
     /// Starts the actor on the thread its store belongs to.
-    fn spawn(&self, entry: &Arc<Entry>) {
-        let shared = Arc::clone(&self.shared);
-        let child = Arc::clone(entry);
+    fn spawn(&self, entry: &Arc<Entry>) -> Result<Supervised<Store>, ArbiterGone> {
+        let shared = &self.shared;
         let lane = usize::try_from(entry.id.0.unsigned_abs()).unwrap_or(0);
-        let Some(arbiter) = self.shared.arbiters.get(lane % self.shared.arbiters.len().max(1))
-        else {
-            return;
-        };
-        let spawned = arbiter.spawn_fn(move || {
-            let (resources, entry) = (Arc::clone(&shared.resources), Arc::clone(&child));
-            let make = move |up: SupervisorCtx| {
-                Store::fresh(Arc::clone(&resources), Arc::clone(&entry), up)
-            };
-            let ended = Arc::clone(&child);
-            let metrics = shared.resources.metrics.clone();
-            let id = child.id;
-            let policy = store_policy(&child, &shared.resources)
-                .on_restart(move |reason| metrics.actor_restart(id, reason));
-            let supervised = supervise(policy, make, move |down| {
-                if let Down::GaveUp { .. } = down {
-                    warn!(store = %ended.slug, "the actor of a store was given up");
-                }
-                shared.remove(&ended);
-            });
-            let address = supervised.addr().clone();
-            if child.attach(supervised) {
-                address.do_send(crate::actor::store::Wake);
+        let arbiter = shared.arbiters.get(lane % shared.arbiters.len().max(1)).ok_or(ArbiterGone)?;
+        let (resources, child) = (Arc::clone(&shared.resources), Arc::clone(entry));
+        let make = move |up: &SupervisorCtx| Store::fresh(resources, child, up.clone());
+        let (shared, ended) = (Arc::clone(shared), Arc::clone(entry));
+        let on_down = move |down| {
+            if let Down::GaveUp { .. } = down {
+                warn!(store = %ended.slug, "the actor of a store was given up");
             }
-        });
-        if !spawned {
-            debug!(store = %entry.slug, "not started: the threads are gone");
-            self.shared.remove(entry);
-        }
+            shared.remove(&ended);
+        };
+        let spec = store_spec(entry, &self.shared.resources);
+        supervise_on(arbiter, spec, make, on_down)
     }
 }
 
 /// A store that crashes too often is quarantined alone: its webhooks are still stored, it is tried
 /// again now and then, and an admin's restart clears it.
-fn store_policy(entry: &Entry, resources: &Resources) -> Policy {
+fn store_spec(entry: &Entry, resources: &Resources) -> Spec {
     let settings = &resources.settings;
-    Policy::new(ActorName::store(&entry.slug), resources.clock.clone())
-        .limit(settings.store_restarts, settings.store_period)
-        .over_limit(OverLimit::Quarantine { retry_every: settings.quarantine_retry })
+    let retry_every = settings.quarantine_retry;
+    Spec {
+        name: ActorName::new(&*entry.slug),
+        policy: Policy {
+            intensity: settings.store_restarts,
+            period: settings.store_period,
+            over_limit: OverLimit::Quarantine { retry_every },
+            ..Policy::STORE
+        },
+        clock: resources.clock.clone(),
+    }
 }
 
 impl Actor for Stores {
@@ -138,7 +136,7 @@ impl Actor for Stores {
     }
 }
 
-impl Supervised for Stores {
+impl actix::Supervised for Stores {
     fn restarting(&mut self, _ctx: &mut Context<Self>) {}
 }
 
@@ -176,15 +174,14 @@ impl Handler<LookAfter> for Stores {
         let settings = &self.shared.resources.settings;
         let idle_since = look.now.minus(settings.idle_after);
         let hangs = |entry: &Arc<Entry>| {
-            entry.busy_since().is_some_and(|since| look.now.since(since) > settings.hang_after)
+            let since = entry.actor().stats.snapshot().busy_since;
+            since.is_some_and(|since| look.now.since(since) > settings.hang_after)
         };
         let entries = self.shared.entries();
         for entry in entries.iter().filter(|entry| hangs(entry)) {
             warn!(store = %entry.slug, "a turn hangs; the actor of the store is restarted");
-            entry.end_turn();
-            if let Some(supervised) = entry.supervised() {
-                supervised.control().restart(RestartReason::Hang, None);
-            }
+            // Asked for here and now; nobody waits for the answer.
+            drop(entry.actor().control.restart(RestartReason::Hung));
         }
         if entries.iter().any(|entry| entry.may_rest(idle_since)) {
             let mut registry =
@@ -192,8 +189,8 @@ impl Handler<LookAfter> for Stores {
             // Decided and done under the lock that every nudge takes: no nudge falls in between.
             registry.retain(|_, entry| {
                 let rests = entry.may_rest(idle_since);
-                if rests && let Some(supervised) = entry.supervised() {
-                    supervised.control().shutdown(None);
+                if rests {
+                    drop(entry.actor().control.shutdown());
                 }
                 !rests
             });

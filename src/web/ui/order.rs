@@ -1,0 +1,148 @@
+//! One order: what it is, how it stands in the cart, and what happened to it.
+
+use askama::Template;
+
+use super::words::{arrived_by, exact, flag, status, tone};
+use super::{Frame, PageError};
+use crate::domain::{AccountId, Address, HeldBack, Order, OrderId, timeline};
+use crate::web::Desk;
+
+/// The whole page.
+#[derive(Template)]
+#[template(path = "order.html")]
+pub(super) struct OrderPage {
+    pub(super) frame: Frame,
+    pub(super) page: Told,
+}
+
+/// What the page tells.
+pub(super) struct Told {
+    id: String,
+    number: String,
+    tone: &'static str,
+    status: &'static str,
+    flags: Vec<&'static str>,
+    held_back: Option<&'static str>,
+    facts: Vec<Fact>,
+    lines: Vec<LineRow>,
+    cart: Vec<Fact>,
+    timeline: Vec<EntryRow>,
+}
+
+struct Fact {
+    name: &'static str,
+    value: String,
+}
+
+struct LineRow {
+    name: String,
+    sku: String,
+    quantity: u32,
+    price: String,
+}
+
+struct EntryRow {
+    at: String,
+    text: String,
+}
+
+/// Reads one order of an account; `None` if it has none by that id.
+pub(super) async fn read(
+    desk: &Desk,
+    account: AccountId,
+    id: &OrderId,
+) -> Result<Option<Told>, PageError> {
+    let order = desk.ledger.order(id).await?.filter(|order| order.account == account);
+    let Some(order) = order else { return Ok(None) };
+    let store = desk.ledger.store(id.store).await?;
+    let entries = desk.ledger.timeline(id).await?;
+    let timeline = entries.iter().map(|row| EntryRow {
+        at: exact(row.at),
+        text: timeline::sentence(row.kind, &row.by, &row.details),
+    });
+    let store_name = store.map(|store| store.name).unwrap_or_default();
+    Ok(Some(Told {
+        id: order.id.to_string(),
+        number: order.number.clone(),
+        tone: tone(order.status),
+        status: status(order.status),
+        flags: order.flags.iter().map(flag).collect(),
+        held_back: order.held_back.map(HeldBack::words),
+        facts: facts(&order, store_name),
+        lines: lines(&order),
+        cart: cart(&order),
+        timeline: timeline.collect(),
+    }))
+}
+
+fn facts(order: &Order, store: String) -> Vec<Fact> {
+    let content = &order.content;
+    let money = |amount: crate::domain::Amount| format!("{amount} {}", content.currency);
+    let mut facts = vec![
+        Fact { name: "Store", value: store },
+        Fact { name: "Placed", value: exact(order.placed_at) },
+        Fact {
+            name: "Imported",
+            value: format!("{}, {}", exact(order.created_at), arrived_by(order.arrived_by)),
+        },
+        Fact { name: "Total", value: money(content.totals.total) },
+        Fact { name: "Shipping", value: money(content.totals.shipping) },
+    ];
+    let mut known = |name, value: Option<String>| {
+        facts.extend(value.filter(|value| !value.is_empty()).map(|value| Fact { name, value }));
+    };
+    known("Shipping method", content.shipping_method.clone());
+    known("Ships to", content.shipping_address.as_ref().map(address));
+    known("E-mail", content.email.clone());
+    known("Note", content.note.clone());
+    known("Tags", Some(content.tags.join(", ")));
+    let tracking = order.tracking.as_ref();
+    known("Carrier", tracking.and_then(|tracking| tracking.carrier.clone()));
+    known("Tracking number", tracking.and_then(|tracking| tracking.tracking_number.clone()));
+    facts
+}
+
+fn address(address: &Address) -> String {
+    let parts = [
+        &address.name,
+        &address.company,
+        &address.address1,
+        &address.address2,
+        &address.zip,
+        &address.city,
+        &address.province,
+        &address.country,
+    ];
+    parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn lines(order: &Order) -> Vec<LineRow> {
+    let row = |line: &crate::domain::Line| LineRow {
+        name: line.name.clone(),
+        sku: line.sku.clone().unwrap_or_else(|| "none".to_owned()),
+        quantity: line.quantity,
+        price: format!("{} {}", line.unit_price, order.content.currency),
+    };
+    order.content.lines.iter().map(row).collect()
+}
+
+fn cart(order: &Order) -> Vec<Fact> {
+    let cart = &order.cart;
+    let or_none = |value: &Option<String>, none: &str| {
+        value.as_ref().map_or_else(|| none.to_owned(), |word| word.replace('_', " "))
+    };
+    let mut facts = vec![
+        Fact { name: "Name", value: order.cart_name.clone() },
+        Fact { name: "Id", value: order.id.cart.to_string() },
+        Fact { name: "Payment", value: or_none(&cart.financial_status, "not told") },
+        Fact { name: "Fulfilment", value: or_none(&cart.fulfillment_status, "unfulfilled") },
+        Fact { name: "Last change", value: exact(order.guard.newest.updated_at) },
+    ];
+    if let Some(at) = cart.cancelled_at {
+        facts.push(Fact { name: "Cancelled", value: exact(at) });
+    }
+    if cart.archived {
+        facts.push(Fact { name: "Archived", value: "yes".to_owned() });
+    }
+    facts
+}
