@@ -8,15 +8,18 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::actor::{WriteError, WriterHandle};
 use crate::channel::{Credentials, SigningKeys};
 use crate::domain::{ChannelKind, StoreId, Timestamp};
-use crate::ledger::{Ledger, LedgerError, StoreListing, StoreRow};
+use crate::ledger::{Ledger, LedgerError, StoreListing, StoreRow, Write, Written};
 use crate::vault::{Vault, WrongKey};
 
 /// The column that credentials are sealed for.
 const CREDENTIALS: &str = "credentials";
 /// Listings read at once at start.
 const PAGE: usize = 10_000;
+/// How often a change of a row is made anew when somebody else was quicker.
+const ATTEMPTS: usize = 10;
 
 /// Every store of the daemon.
 pub struct Directory {
@@ -49,6 +52,26 @@ pub enum SecretsError {
     /// There is no such store.
     #[error("there is no such store")]
     Unknown,
+}
+
+/// Why a store's row was not changed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum UpdateError<E> {
+    /// The change itself found that it must not be made.
+    #[error("the change was refused")]
+    Refused(E),
+    /// There is no such store.
+    #[error("there is no such store")]
+    Unknown,
+    /// Reading the row failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Writing the row failed.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// Others kept changing the row.
+    #[error("others keep changing the store")]
+    Contended,
 }
 
 impl Directory {
@@ -108,6 +131,48 @@ impl Directory {
         let id = listing.id;
         self.tables.write().unwrap_or_else(PoisonError::into_inner).put(Arc::new(listing));
         self.keys.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// Changes a store's row: reads it, lets `change` alter it, writes it, and enters it here. When
+    /// somebody else changed the row meanwhile, all of it is done again on the new row. Gives back
+    /// the row as it stands now.
+    pub async fn update<E>(
+        &self,
+        writer: &WriterHandle,
+        id: StoreId,
+        mut change: impl FnMut(&mut StoreRow) -> Result<(), E>,
+    ) -> Result<StoreRow, UpdateError<E>> {
+        for _ in 0..ATTEMPTS {
+            let mut row = self.ledger.store(id).await?.ok_or(UpdateError::Unknown)?;
+            let before = row.clone();
+            change(&mut row).map_err(UpdateError::Refused)?;
+            if row == before {
+                return Ok(row);
+            }
+            match writer.write(Write::UpdateStore(Box::new(row))).await? {
+                Written::Done => return self.enter(id).await?.ok_or(UpdateError::Unknown),
+                Written::Moved => {}
+                other => {
+                    let why = format!("a store's row could not be changed: {other:?}");
+                    return Err(WriteError::Rejected(why).into());
+                }
+            }
+        }
+        Err(UpdateError::Contended)
+    }
+
+    /// Enters a row as the ledger has it. Two tasks may do this for one store at once, so the row
+    /// is read once more after it was entered: whoever enters last has entered the newest.
+    async fn enter(&self, id: StoreId) -> Result<Option<StoreRow>, LedgerError> {
+        let Some(mut row) = self.ledger.store(id).await? else { return Ok(None) };
+        loop {
+            self.put(row.listing());
+            let Some(now) = self.ledger.store(id).await? else { return Ok(None) };
+            if now.version == row.version {
+                return Ok(Some(now));
+            }
+            row = now;
+        }
     }
 
     /// What a store's webhooks are signed with, opened on first use. Keys past their end are the

@@ -26,6 +26,7 @@ pub mod daemon;
 pub mod directory;
 pub mod domain;
 pub mod ledger;
+pub mod metrics;
 pub mod simulator;
 pub mod vault;
 pub mod web;

@@ -8,9 +8,9 @@ use crate::actor::writer::{WriteError, WriterHandle};
 use crate::channel::Channels;
 use crate::clock::Clock;
 use crate::directory::Directory;
-use crate::domain::{Outcome, Position, StoreId, Timestamp};
+use crate::domain::{By, Outcome, Position, StoreId, Timestamp};
 use crate::ledger::{Ledger, StoreRow, Write, Written};
-use crate::metrics::Metrics;
+use crate::metrics::{self, ImportPath, Metrics};
 
 /// Ports, handles and settings of the actors.
 pub struct Resources {
@@ -30,6 +30,17 @@ pub struct Resources {
     pub metrics: Metrics,
     /// How store actors behave.
     pub settings: StoreSettings,
+}
+
+/// What is counted of a decision.
+#[derive(Debug, Clone)]
+pub(super) struct Decided {
+    /// What it did.
+    pub(super) outcome: Outcome,
+    /// Who caused it.
+    pub(super) by: By,
+    /// When its event was received.
+    pub(super) since: Timestamp,
 }
 
 /// How store actors behave; from the configuration's `stores`, `supervision` and `public`.
@@ -63,12 +74,24 @@ pub struct StoreSettings {
 
 impl Resources {
     /// Counts decisions that are durable now.
-    pub(super) fn count(&self, store: &StoreRow, outcomes: &[(Outcome, Timestamp)]) {
+    pub(super) fn count(&self, store: &StoreRow, outcomes: &[Decided]) {
         let now = self.clock.now();
-        for (outcome, since) in outcomes {
-            self.metrics.order_outcome(store.id, *outcome);
-            if *outcome == Outcome::Created {
-                self.metrics.import_latency(store.id, now.since(*since));
+        for decided in outcomes {
+            let outcome = match decided.outcome {
+                Outcome::Created => metrics::Outcome::Created,
+                Outcome::Updated => metrics::Outcome::Updated,
+                Outcome::Cancelled => metrics::Outcome::Cancelled,
+                Outcome::Ignored => metrics::Outcome::Ignored,
+                Outcome::Failed => metrics::Outcome::Failed,
+            };
+            self.metrics.order_outcome(&store.slug, outcome);
+            if decided.outcome == Outcome::Created {
+                let path = match decided.by {
+                    By::Cart(_) => ImportPath::Instasync,
+                    By::Autosync => ImportPath::Autosync,
+                    By::Person(_) => ImportPath::Manual,
+                };
+                self.metrics.import_latency(&store.slug, path, now.since(decided.since));
             }
         }
     }

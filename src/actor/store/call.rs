@@ -11,6 +11,7 @@ use crate::actor::resources::Resources;
 use crate::channel::{Access, Channel, ChannelError, Credentials, OrderRef, Token};
 use crate::domain::{Sighting, Timestamp};
 use crate::ledger::StoreRow;
+use crate::metrics::CartCode;
 
 /// What is asked of the cart.
 #[derive(Debug, Clone)]
@@ -140,18 +141,18 @@ impl Caller {
     fn count<T>(&self, answer: &Result<T, ChannelError>) {
         let metrics = &self.resources.metrics;
         let code = match answer {
-            Ok(_) => "ok",
+            Ok(_) => CartCode::Status(200),
             Err(ChannelError::Throttled { after }) => {
-                metrics.cart_throttled(self.store.id, *after);
-                "throttled"
+                metrics.cart_throttled(&self.store.slug, *after);
+                CartCode::Status(429)
             }
-            Err(ChannelError::Unavailable(_)) => "unavailable",
-            Err(ChannelError::Unauthorized(_)) => "unauthorized",
-            Err(ChannelError::Rejected(_)) => "rejected",
-            Err(ChannelError::Protocol(_)) => "protocol",
-            Err(ChannelError::Forbidden(_)) => "forbidden",
+            Err(ChannelError::Unauthorized(_)) => CartCode::Status(401),
+            Err(ChannelError::Unavailable(_)) => CartCode::Unreachable,
+            Err(
+                ChannelError::Rejected(_) | ChannelError::Protocol(_) | ChannelError::Forbidden(_),
+            ) => CartCode::Refused,
         };
-        metrics.cart_request(self.store.id, code);
+        metrics.cart_request(&self.store.slug, code);
     }
 }
 

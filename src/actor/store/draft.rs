@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use crate::domain::{
-    By, CartOrderId, Command, Context, Decision, EventState, Input, Order, Outcome, Position,
+    By, CartOrderId, Command, Context, Decision, EventState, Input, Order, Position,
     Refusal, Sighting, Source, Timestamp, decide,
 };
+use crate::actor::resources::Decided;
 use crate::ledger::{
     Cause, Close, Commit, NewEntry, OrderWrite, Recorded, Request, Retry, StoreRow,
 };
@@ -21,7 +22,7 @@ pub(super) struct Draft<'a> {
     now: Timestamp,
     orders: HashMap<CartOrderId, Slot>,
     commit: Commit,
-    outcomes: Vec<(Outcome, Timestamp)>,
+    outcomes: Vec<Decided>,
 }
 
 /// An order as it was read and as it will be written.
@@ -32,8 +33,8 @@ struct Slot {
     held_elsewhere: bool,
 }
 
-/// What is counted once the commit is durable: what a decision did, and when its event came.
-pub(super) type Outcomes = Vec<(Outcome, Timestamp)>;
+/// What is counted once the commit is durable.
+pub(super) type Outcomes = Vec<Decided>;
 
 impl<'a> Draft<'a> {
     /// A draft for an incarnation's turn. `orders` are all existing rows the turn may touch.
@@ -194,7 +195,7 @@ impl<'a> Draft<'a> {
             index: store.index,
             channel: store.channel,
             rules: &store.rules,
-            by,
+            by: by.clone(),
             held_elsewhere: slot.held_elsewhere,
         };
         let mut decision = decide(slot.order.as_ref(), input, &context)?;
@@ -208,7 +209,7 @@ impl<'a> Draft<'a> {
         if decision.fetch {
             self.commit.requests.push(Request { cart_order_id: id.clone(), received_at: now });
         }
-        self.outcomes.push((decision.outcome, since));
+        self.outcomes.push(Decided { outcome: decision.outcome, by, since });
         Ok(decision)
     }
 

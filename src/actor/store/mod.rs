@@ -25,7 +25,6 @@ mod reading;
 pub(in crate::actor) mod turn;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -41,10 +40,11 @@ use self::turn::{Turn, TurnFailed, Worked};
 use crate::actor::handle::{Ask, AskError};
 use crate::actor::resources::Resources;
 use crate::actor::stores::entry::Entry;
-use crate::actor::supervise::{Busy, SupervisorCtx};
+use crate::actor::supervise::{Busy, Cause, RestartReason, SupervisorCtx};
 use crate::channel::{ChannelError, OrderRef, Token};
 use crate::domain::{EventState, Order, Position, StoreId, Timestamp, backoff};
 use crate::ledger::{Connection, Mismatch, StoreHealth, StoreRow, Write, Written};
+use crate::metrics;
 
 /// The actor of one store.
 pub(in crate::actor) struct Store {
@@ -93,10 +93,14 @@ impl Store {
         entry: Arc<Entry>,
         supervisor: SupervisorCtx,
     ) -> Self {
-        // After a crash, and after an unclean end of the process, one of the first events may be the
-        // culprit.
-        let careful = supervisor.after_crash() || resources.ledger.ended_uncleanly();
-        let reading = Reading::new(careful, resources.settings.turn_events);
+        // After a crash or a hang, and after an unclean end of the process, one of the first events
+        // may be the culprit.
+        let suspicious = match supervisor.cause() {
+            Cause::Start => resources.ledger.ended_uncleanly(),
+            Cause::Crash | Cause::Asked(RestartReason::Hung) => true,
+            Cause::Asked(RestartReason::Operator) => false,
+        };
+        let reading = Reading::new(suspicious, resources.settings.turn_events);
         Self {
             resources,
             entry,
@@ -147,6 +151,15 @@ impl Store {
 
     fn wants_check(&self) -> bool {
         !self.checks.is_empty() || !self.check_asked.is_empty()
+    }
+
+    fn count_restart(&self) {
+        let reason = match self.supervisor.cause() {
+            Cause::Start => return,
+            Cause::Crash => metrics::RestartReason::Panic,
+            Cause::Asked(_) => metrics::RestartReason::Forced,
+        };
+        self.resources.metrics.actor_restart(&self.entry.slug, reason);
     }
 
     /// From now on until the answer is dropped, a turn runs: one that takes too long is a hang.
@@ -364,6 +377,7 @@ impl Actor for Store {
         let resources = Arc::clone(&self.resources);
         let id = self.entry.id;
         let load = async move { load(&resources, id, 0).await };
+        self.count_restart();
         ctx.wait(load.into_actor(self).map(|turn, act, ctx| {
             act.turn = Some(turn);
             act.supervisor.up();
@@ -449,6 +463,7 @@ async fn keep(
             if let Some(health) = &health {
                 row.health = health.clone();
             }
+            Ok::<(), std::convert::Infallible>(())
         })
         .await;
     match kept {
@@ -662,6 +677,7 @@ impl Handler<Drain> for Store {
     type Result = ();
 
     fn handle(&mut self, drain: Drain, _: &mut Context<Self>) {
-        drop(drain.done.send(()));
+        // Who waits may have given up: what follows is the same.
+        let _late = drain.done.send(());
     }
 }

@@ -66,7 +66,7 @@ impl Stores {
         Self { shared, up }
     }
 
-    fn start(&self, store: StoreId) -> Option<Arc<Entry>> {
+    fn start_store(&self, store: StoreId) -> Option<Arc<Entry>> {
         if self.shared.draining.load(Ordering::SeqCst) {
             return None;
         }
@@ -89,6 +89,11 @@ impl Stores {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(store, Arc::clone(&entry));
+        if entry.actor().control.is_ended() {
+            // It ended before it was entered, so nobody else takes it out.
+            self.shared.remove(&entry);
+            return None;
+        }
         Some(entry)
     }
 
@@ -152,7 +157,7 @@ impl Handler<Start> for Stores {
     type Result = ();
 
     fn handle(&mut self, start: Start, _: &mut Context<Self>) {
-        let entry = self.start(start.store);
+        let entry = self.start_store(start.store);
         if let Some(reply) = start.reply {
             // Who asked may have given up; the actor is started all the same.
             drop(reply.send(entry));
