@@ -4,8 +4,9 @@ use askama::Template;
 
 use super::words::{arrived_by, exact, flag, status, tone};
 use super::{Frame, PageError};
-use crate::domain::{AccountId, Address, HeldBack, Order, OrderId, timeline};
+use crate::domain::{Address, HeldBack, Order, OrderId, timeline};
 use crate::web::Desk;
+use crate::web::api::Scope;
 
 /// The whole page.
 #[derive(Template)]
@@ -46,14 +47,10 @@ struct EntryRow {
     text: String,
 }
 
-/// Reads one order of an account; `None` if it has none by that id.
-pub(super) async fn read(
-    desk: &Desk,
-    account: AccountId,
-    id: &OrderId,
-) -> Result<Option<Told>, PageError> {
-    let order = desk.ledger.order(id).await?.filter(|order| order.account == account);
-    let Some(order) = order else { return Ok(None) };
+/// Reads one order, if whoever asks may see it.
+pub(super) async fn read(desk: &Desk, scope: &Scope, id: &OrderId) -> Result<Told, PageError> {
+    let order = desk.ledger.order(id).await?.filter(|order| scope.sees(order.account));
+    let order = order.ok_or(PageError::NotFound)?;
     let store = desk.ledger.store(id.store).await?;
     let entries = desk.ledger.timeline(id).await?;
     let timeline = entries.iter().map(|row| EntryRow {
@@ -61,7 +58,7 @@ pub(super) async fn read(
         text: timeline::sentence(row.kind, &row.by, &row.details),
     });
     let store_name = store.map(|store| store.name).unwrap_or_default();
-    Ok(Some(Told {
+    Ok(Told {
         id: order.id.to_string(),
         number: order.number.clone(),
         tone: tone(order.status),
@@ -72,7 +69,7 @@ pub(super) async fn read(
         lines: lines(&order),
         cart: cart(&order),
         timeline: timeline.collect(),
-    }))
+    })
 }
 
 fn facts(order: &Order, store: String) -> Vec<Fact> {

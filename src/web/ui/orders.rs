@@ -63,7 +63,6 @@ struct StatusChoice {
 /// Reads a page of the list.
 pub(super) async fn read(
     desk: &Desk,
-    cursors: &Cursors,
     account: AccountId,
     query: &Query,
 ) -> Result<Listing, PageError> {
@@ -77,8 +76,9 @@ pub(super) async fn read(
     filter.store = chosen;
     filter.status = Status::parse(&query.status);
     filter.q = (!q.is_empty()).then(|| q.to_owned());
+    let cursors = Cursors::of(&desk.vault, LIST, &(&query.q, &query.store, &query.status));
     // A cursor that does not fit begins at the top: the address may have been edited by hand.
-    filter.after = cursors.open::<OrderCursor>(LIST, &query.cursor).ok();
+    filter.after = cursors.read::<OrderCursor>(&query.cursor).ok();
     let page = desk.ledger.order_page(&filter).await?;
 
     let next = match page.rows.last() {
@@ -88,7 +88,7 @@ pub(super) async fn read(
                 store: last.id.store,
                 cart_order_id: last.id.cart.clone(),
             };
-            Some(address(query, &cursors.seal(LIST, &after)))
+            Some(address(query, &cursors.write(&after)))
         }
         _ => None,
     };

@@ -1,0 +1,50 @@
+//! Style, script and icon: few, our own, in the binary.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+struct Asset {
+    path: &'static str,
+    kind: &'static str,
+    bytes: &'static [u8],
+}
+
+const ASSETS: [Asset; 3] = [
+    Asset {
+        path: "/assets/app.css",
+        kind: "text/css; charset=utf-8",
+        bytes: include_bytes!("assets/app.css"),
+    },
+    Asset {
+        path: "/assets/live.js",
+        kind: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("assets/live.js"),
+    },
+    Asset {
+        path: "/assets/icon.svg",
+        kind: "image/svg+xml",
+        bytes: include_bytes!("assets/icon.svg"),
+    },
+];
+
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    for asset in &ASSETS {
+        config.route(asset.path, web::get().to(move |request| serve(request, asset)));
+    }
+}
+
+/// The build names the bytes: a browser asks again after an update and is told "unchanged" else.
+async fn serve(request: HttpRequest, asset: &'static Asset) -> HttpResponse {
+    let tag = concat!("\"", env!("CARGO_PKG_VERSION"), "-");
+    let tag = format!("{tag}{}\"", asset.bytes.len());
+    let known = request.headers().get(header::IF_NONE_MATCH);
+    if known.is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish();
+    }
+    HttpResponse::Ok()
+        .content_type(asset.kind)
+        .insert_header((header::ETAG, tag))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .body(asset.bytes)
+}
