@@ -12,6 +12,7 @@
 //! | [`cli`] | one file per sub-command | handles and queries |
 //! | [`daemon`] | wiring: boot, shutdown, systemd, the data folder's lock | everything |
 //! | [`directory`], [`vault`], [`clock`] | stores in memory, sealed secrets, time | `ledger`, `channel` |
+//! | [`metrics`] | numbers for Prometheus | `domain` |
 //! | [`simulator`] | carts that speak the real wire formats over HTTP | only HTTP |
 //!
 //! The invariants I1–I12 that everything rests on are written in `docs/ARCHITECTURE.md`; what users

@@ -32,8 +32,7 @@ pub(super) fn write(text: &mut String, started_at: Timestamp) {
         let open = open.count().saturating_sub(1);
         gauge(text, "process_open_fds", "Open file descriptors.", open);
     }
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    if let Some(most) = most_files(&limits) {
+    if let Some(most) = max_open_files() {
         gauge(text, "process_max_fds", "File descriptors that may be open.", most);
     }
 }
@@ -62,7 +61,12 @@ fn kibibytes(status: &str, field: &str) -> Option<u64> {
     Some(number * 1024)
 }
 
-fn most_files(limits: &str) -> Option<u64> {
+/// How many files this process may have open; `None` if there is no limit or it cannot be read.
+pub(crate) fn max_open_files() -> Option<usize> {
+    most_files(&fs::read_to_string("/proc/self/limits").ok()?)
+}
+
+fn most_files(limits: &str) -> Option<usize> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
 }

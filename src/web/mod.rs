@@ -1,5 +1,11 @@
 //! The two listeners: webhooks on the public one; pages, API, admin and metrics on the private one.
 
+pub mod health;
+pub mod server;
+#[cfg(test)]
+mod testing;
+pub mod webhook;
+
 use std::sync::Arc;
 
 use crate::actor::{StoresHandle, WriterHandle};
