@@ -5,29 +5,63 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::call::rest_after;
+use super::call::{Answer, Called, rest_after};
 use super::draft::Draft;
 use super::pending::{Dirty, Waiting};
 use super::turn::{Turn, TurnFailed};
 use crate::channel::{ChannelError, OrderRef};
 use crate::domain::event::reason;
 use crate::domain::{
-    By, CartOrderId, Decision, EventState, Input, Sighting, Source, Timestamp, backoff,
+    By, CartOrderId, Decision, EventState, Input, Position, Sighting, Source, Timestamp, backoff,
 };
 use crate::ledger::Retry;
 
 /// What is left to do about an order after its answer was worked in.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum After {
+enum After {
     /// Nothing; its events are closed.
     Settled,
     /// Its events wait for another read.
     Again(Dirty),
 }
 
+/// Works an answer into the book. Gives back what has to be read again.
+pub(super) async fn work_in(
+    turn: &Turn,
+    called: Called,
+    subject: Option<(OrderRef, Dirty)>,
+    checks: &[Position],
+    failures: u32,
+) -> Result<Option<(OrderRef, Dirty)>, TurnFailed> {
+    let Some((order, dirty)) = subject else {
+        let outage = matches!(&called.answer, Err(error) if error.is_outage());
+        if !outage && !checks.is_empty() {
+            let now = turn.resources.clock.now();
+            let mut draft = turn.draft(std::iter::empty(), now).await?;
+            for position in checks {
+                draft.close(*position, EventState::Done, None, None);
+            }
+            if let Some((commit, outcomes)) = draft.finish() {
+                turn.commit(commit, outcomes).await?;
+            }
+        }
+        return Ok(None);
+    };
+    let read_at = called.sent_at;
+    let after = match &called.answer {
+        Ok(Answer::Order(Some(sighting))) => found(turn, dirty, sighting, read_at).await?,
+        Ok(_) => absent(turn, &order, dirty, read_at).await?,
+        Err(error) => failed(turn, &order, dirty, error, failures).await?,
+    };
+    match after {
+        After::Settled => Ok(None),
+        After::Again(dirty) => Ok(Some((order, dirty))),
+    }
+}
+
 /// The cart gave the order. Closes the events that were known when the read was sent, the newest as
 /// the order was decided, the others as answered by the same read.
-pub(super) async fn found(
+async fn found(
     turn: &Turn,
     dirty: Dirty,
     sighting: &Sighting,
@@ -49,7 +83,7 @@ pub(super) async fn found(
 }
 
 /// The cart has no such order, or does not show it.
-pub(super) async fn absent(
+async fn absent(
     turn: &Turn,
     order: &OrderRef,
     mut dirty: Dirty,
@@ -98,7 +132,7 @@ pub(super) async fn absent(
 }
 
 /// The call failed. An outage counts no attempt (R49); anything else does.
-pub(super) async fn failed(
+async fn failed(
     turn: &Turn,
     order: &OrderRef,
     dirty: Dirty,

@@ -13,13 +13,21 @@
 //! | [`pending`] | orders that wait for a read of the cart |
 //! | [`call`] | calls to the cart |
 //! | [`answer`] | what an answer does to the events that waited for it |
+//! | [`learn`] | what a call teaches about the connection |
 //! | [`connect`] | scopes and subscriptions |
+//! | [`asked`] | what persons and tools ask |
+//! | [`load`] | what an incarnation begins with |
+//! | [`message`] | what the actor is told |
 //! | [`reading`] | pages, or single careful tries after a crash |
 
 mod answer;
+mod asked;
 mod call;
 mod connect;
 mod draft;
+mod learn;
+mod load;
+mod message;
 mod pending;
 mod reading;
 pub(in crate::actor) mod turn;
@@ -28,23 +36,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tracing::{debug, info, warn};
 
-use self::answer::After;
-use self::call::{Answer, Call, Called, Caller, rest_after};
-use self::connect::Checked;
+use self::answer::work_in;
+use self::call::{Call, Called, Caller, rest_after};
+use self::learn::keep;
+use self::load::load;
+use self::message::Continue;
 use self::pending::{Dirty, Pending};
 use self::reading::Reading;
 use self::turn::{Turn, TurnFailed, Worked};
-use crate::actor::handle::{Ask, AskError};
+use crate::actor::handle::AskError;
 use crate::actor::resources::Resources;
 use crate::actor::stores::entry::Entry;
 use crate::actor::supervise::{Busy, Cause, RestartReason, SupervisorCtx};
-use crate::channel::{ChannelError, OrderRef, Token};
-use crate::domain::{EventState, Order, Position, StoreId, Timestamp, backoff};
-use crate::ledger::{Connection, Mismatch, StoreHealth, StoreRow, Write, Written};
+use crate::channel::OrderRef;
+use crate::domain::{Position, Timestamp, backoff};
+use crate::ledger::{Connection, Mismatch, StoreHealth, StoreRow};
 use crate::metrics;
+
+pub(in crate::actor) use self::message::{Asked, Changed, Check, Drain, Wake};
 
 /// The actor of one store.
 pub(in crate::actor) struct Store {
@@ -391,293 +403,5 @@ impl Supervised for Store {
     fn restarting(&mut self, _ctx: &mut Context<Self>) {
         let (resources, entry) = (Arc::clone(&self.resources), Arc::clone(&self.entry));
         *self = Self::fresh(resources, entry, self.supervisor.clone());
-    }
-}
-
-/// Reads what an incarnation needs, and takes a new epoch unless it has one. Waits out a database
-/// that does not answer: without its epoch the actor can do nothing.
-async fn load(resources: &Arc<Resources>, id: StoreId, epoch: i64) -> Turn {
-    let mut failures = 0;
-    loop {
-        match try_load(resources, id, epoch).await {
-            Ok(turn) => return turn,
-            Err(error) => {
-                failures += 1;
-                let wait = backoff::outage(failures);
-                warn!(store = %id, error, ?wait, "a store cannot be loaded, trying again");
-                tokio::time::sleep(wait).await;
-            }
-        }
-    }
-}
-
-async fn try_load(
-    resources: &Arc<Resources>,
-    id: StoreId,
-    epoch: i64,
-) -> Result<Turn, String> {
-    let epoch = if epoch > 0 {
-        epoch
-    } else {
-        match resources.writer.write(Write::TakeEpoch(id)).await {
-            Ok(Written::Epoch(epoch)) => epoch,
-            other => return Err(format!("no epoch: {other:?}")),
-        }
-    };
-    let row = resources.ledger.store(id).await.map_err(|error| error.to_string())?;
-    let row = row.ok_or("there is no such store")?;
-    let channel = resources.channels.get(row.channel).ok_or("this build lacks its channel")?;
-    let group = resources.ledger.same_credentials(&row.credential_group).await;
-    let mut siblings = group.map_err(|error| error.to_string())?;
-    siblings.retain(|sibling| *sibling != id);
-    Ok(Turn {
-        resources: Arc::clone(resources),
-        channel: Arc::clone(channel),
-        store: Arc::new(row),
-        siblings: siblings.into(),
-        epoch,
-    })
-}
-
-/// Keeps what a call taught about the connection: a renewed token, scopes, refusals (R47).
-async fn keep(
-    turn: &Turn,
-    token: Option<&Token>,
-    answer: &Result<Answer, ChannelError>,
-) -> Option<StoreRow> {
-    let now = turn.resources.clock.now();
-    let health = learned(&turn.store.health, answer, now);
-    if token.is_none() && health.is_none() {
-        return None;
-    }
-    let resources = &turn.resources;
-    let directory = &resources.directory;
-    let kept = directory
-        .update(&resources.writer, turn.store.id, |row| {
-            if let Some(token) = token
-                && let Ok(mut credentials) = directory.open(row)
-            {
-                credentials.token = Some(token.clone());
-                directory.seal(row, &credentials);
-            }
-            if let Some(health) = &health {
-                row.health = health.clone();
-            }
-            Ok::<(), std::convert::Infallible>(())
-        })
-        .await;
-    match kept {
-        Ok(row) => Some(row),
-        Err(error) => {
-            warn!(store = %turn.store.slug, %error, "what the cart said could not be kept");
-            None
-        }
-    }
-}
-
-/// The store's health after an answer, if the answer changes it.
-fn learned(
-    before: &StoreHealth,
-    answer: &Result<Answer, ChannelError>,
-    now: Timestamp,
-) -> Option<StoreHealth> {
-    match answer {
-        Ok(Answer::Checked(checked)) => {
-            let Checked { granted, missing, subscribed, trouble } = (**checked).clone();
-            Some(StoreHealth {
-                connection: Connection::Ok,
-                reason: trouble,
-                missing_scopes: missing,
-                granted_scopes: granted,
-                subscribed,
-                checked_at: Some(now),
-            })
-        }
-        Ok(Answer::Renewed | Answer::Order(_)) if before.connection == Connection::Reconnect => {
-            Some(StoreHealth { connection: Connection::Ok, reason: None, ..before.clone() })
-        }
-        Err(error @ ChannelError::Unauthorized(_)) => Some(StoreHealth {
-            connection: Connection::Reconnect,
-            reason: Some(error.to_string()),
-            ..before.clone()
-        }),
-        _ => None,
-    }
-}
-
-/// Works an answer into the book. Gives back what has to be read again.
-async fn work_in(
-    turn: &Turn,
-    called: Called,
-    subject: Option<(OrderRef, Dirty)>,
-    checks: &[Position],
-    failures: u32,
-) -> Result<Option<(OrderRef, Dirty)>, TurnFailed> {
-    let Some((order, dirty)) = subject else {
-        let outage = matches!(&called.answer, Err(error) if error.is_outage());
-        if !outage && !checks.is_empty() {
-            let now = turn.resources.clock.now();
-            let mut draft = turn.draft(std::iter::empty(), now).await?;
-            for position in checks {
-                draft.close(*position, EventState::Done, None, None);
-            }
-            if let Some((commit, outcomes)) = draft.finish() {
-                turn.commit(commit, outcomes).await?;
-            }
-        }
-        return Ok(None);
-    };
-    let read_at = called.sent_at;
-    let after = match &called.answer {
-        Ok(Answer::Order(Some(sighting))) => answer::found(turn, dirty, sighting, read_at).await?,
-        Ok(_) => answer::absent(turn, &order, dirty, read_at).await?,
-        Err(error) => answer::failed(turn, &order, dirty, error, failures).await?,
-    };
-    match after {
-        After::Settled => Ok(None),
-        After::Again(dirty) => Ok(Some((order, dirty))),
-    }
-}
-
-// === Messages ===
-
-/// There may be work in the journal.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(in crate::actor) struct Wake;
-
-impl Handler<Wake> for Store {
-    type Result = ();
-
-    fn handle(&mut self, _: Wake, ctx: &mut Context<Self>) {
-        self.entry.awake();
-        self.more = true;
-        self.go(ctx);
-    }
-}
-
-/// A turn has ended; look for the next. A message of its own, so that others get their turn between.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Continue;
-
-impl Handler<Continue> for Store {
-    type Result = ();
-
-    fn handle(&mut self, _: Continue, ctx: &mut Context<Self>) {
-        self.go(ctx);
-    }
-}
-
-/// The store's row was changed by somebody else.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(in crate::actor) struct Changed;
-
-impl Handler<Changed> for Store {
-    type Result = ();
-
-    fn handle(&mut self, _: Changed, ctx: &mut Context<Self>) {
-        self.row_changed = true;
-        self.go(ctx);
-    }
-}
-
-/// Somebody wants the connection checked.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(in crate::actor) struct Check {
-    pub(in crate::actor) reply: oneshot::Sender<Result<(), AskError>>,
-    pub(in crate::actor) permit: OwnedSemaphorePermit,
-}
-
-impl Handler<Check> for Store {
-    type Result = ();
-
-    fn handle(&mut self, check: Check, ctx: &mut Context<Self>) {
-        self.entry.set_busy();
-        self.check_asked.push(check.reply);
-        // A person asks because something was changed: no reason to wait any longer.
-        self.rest = Rest::default();
-        drop(check.permit);
-        self.go(ctx);
-    }
-}
-
-/// A person or tool wants an order changed.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(in crate::actor) struct Asked {
-    pub(in crate::actor) ask: Ask,
-    pub(in crate::actor) reply: oneshot::Sender<Result<Order, AskError>>,
-    pub(in crate::actor) permit: OwnedSemaphorePermit,
-}
-
-impl Handler<Asked> for Store {
-    type Result = ();
-
-    fn handle(&mut self, asked: Asked, ctx: &mut Context<Self>) {
-        let Some(turn) = self.turn.clone() else { return };
-        let Asked { ask, reply, permit } = asked;
-        let busy = self.begin_turn();
-        let work = async move {
-            let outcome = obey(&turn, ask).await;
-            tokio::task::yield_now().await;
-            drop(busy);
-            outcome
-        };
-        ctx.wait(work.into_actor(self).map(|outcome, act, ctx| {
-            if let Err(failure) = &outcome.1 {
-                act.start_over(failure);
-            }
-            // The one who asked may have gone; what was asked has happened all the same.
-            drop(reply.send(outcome.0));
-            drop(permit);
-            ctx.address().do_send(Continue);
-        }));
-    }
-}
-
-/// Does what was asked. The second part tells whether memory has to be dropped.
-async fn obey(turn: &Turn, ask: Ask) -> (Result<Order, AskError>, Result<(), TurnFailed>) {
-    let id = &ask.order.cart;
-    let now = turn.resources.clock.now();
-    let mut draft = match turn.draft(std::iter::once(id), now).await {
-        Ok(draft) => draft,
-        Err(error) => return (Err(error.into()), Ok(())),
-    };
-    let Some(order) = draft.order(id) else { return (Err(AskError::Unknown("order")), Ok(())) };
-    if ask.if_version.is_some_and(|version| version != order.row_version) {
-        return (Err(AskError::Conflict), Ok(()));
-    }
-    if let Err(refusal) = draft.asked(id, &ask.command, &ask.by) {
-        return (Err(AskError::Refused(refusal.sentence)), Ok(()));
-    }
-    let after = draft.order(id).cloned();
-    let Some((commit, outcomes)) = draft.finish() else {
-        return (after.ok_or(AskError::Unknown("order")), Ok(()));
-    };
-    match turn.commit(commit, outcomes).await {
-        Ok(()) => (after.ok_or(AskError::Unknown("order")), Ok(())),
-        Err(TurnFailed::Refused(mismatch)) => {
-            (Err(AskError::Conflict), Err(TurnFailed::Refused(mismatch)))
-        }
-        Err(failure) => (Err(AskError::Unavailable(failure.to_string())), Err(failure)),
-    }
-}
-
-/// Everything that was queued before this has been worked on.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(in crate::actor) struct Drain {
-    pub(in crate::actor) done: oneshot::Sender<()>,
-}
-
-impl Handler<Drain> for Store {
-    type Result = ();
-
-    fn handle(&mut self, drain: Drain, _: &mut Context<Self>) {
-        // Who waits may have given up: what follows is the same.
-        let _late = drain.done.send(());
     }
 }
