@@ -3,6 +3,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod cart_orders;
+mod demo;
 mod faults;
 mod refusals;
 mod support;

@@ -1,0 +1,111 @@
+//! The demo as a newcomer meets it: one command, a link, orders on the page.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, StatusCode, redirect};
+
+use crate::support::daemon::{BINARY, Daemon};
+use crate::support::eventually;
+
+/// A browser as far as the demo needs one: it follows the link once and keeps the cookie.
+struct Browser {
+    client: Client,
+    base: String,
+    cookie: String,
+}
+
+impl Browser {
+    async fn open(link: &str) -> Self {
+        let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
+        let answer = client.get(link).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{link}");
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        let base = link.split("/?").next().unwrap().to_owned();
+        Self { client, base, cookie }
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, String) {
+        let request = self.client.get(format!("{}{path}", self.base)).header("cookie", &self.cookie);
+        let answer = request.send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    }
+}
+
+/// Starts a demo and gives its one-time link, which it prints for people, not for the log.
+async fn demo(folder: &std::path::Path) -> (Daemon, String) {
+    let mut command = tokio::process::Command::new(BINARY);
+    command
+        .args(["demo", "--listen", "127.0.0.1:0", "--pace", "1", "--keep"])
+        .arg(folder)
+        .env("INSTASYNC__LOG__FORMAT", "json");
+    let mut daemon = Daemon::spawn(command).await;
+    let link = tokio::time::timeout(Duration::from_secs(10), async {
+        loop {
+            let line = daemon.log.recv().await.expect("a line");
+            if let Some(at) = line.find("http://127.0.0.1")
+                && line.contains("/?t=")
+            {
+                return line[at..].split_whitespace().next().unwrap().to_owned();
+            }
+        }
+    });
+    let link = link.await.expect("a link");
+    (daemon, link)
+}
+
+#[tokio::test]
+async fn the_first_order_is_on_the_page_within_five_seconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let began = Instant::now();
+    let (daemon, link) = demo(folder.path()).await;
+    let browser = Browser::open(&link).await;
+    let order = eventually("an order on the overview", || async {
+        let (status, page) = browser.get("/").await;
+        assert_eq!(status, StatusCode::OK);
+        let at = page.find("href=\"/orders/ord_")?;
+        Some(page[at + 6..].split('"').next().unwrap().to_owned())
+    })
+    .await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+
+    let (status, page) = browser.get(&order).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(page.contains("Timeline") && page.contains("Imported as 1-"), "{page}");
+    let (status, page) = browser.get("/orders?q=nobody&store=&status=").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(page.contains("No order fits these filters."), "{page}");
+    assert_eq!(browser.get("/orders/ord_1_nothing").await.0, StatusCode::NOT_FOUND);
+
+    let twice = browser.client.get(&link).send().await.unwrap();
+    assert_eq!(twice.status(), StatusCode::UNAUTHORIZED, "a link opens one session");
+    assert!(daemon.terminate().await.success());
+}
+
+#[tokio::test]
+async fn the_pages_render_in_a_real_browser() {
+    let folder = tempfile::tempdir().unwrap();
+    let (daemon, link) = demo(folder.path()).await;
+    let profile = tempfile::tempdir().unwrap();
+    let opened = tokio::task::spawn_blocking(move || {
+        Command::new("chromium")
+            .args([
+                "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                "--virtual-time-budget=8000", "--dump-dom",
+            ])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg(&link)
+            .stdin(Stdio::null())
+            .output()
+            .expect("chromium runs; scripts/test installs it")
+    })
+    .await
+    .unwrap();
+    let page = String::from_utf8_lossy(&opened.stdout);
+    assert!(page.contains("<title>Overview · Instasync</title>"), "{page}");
+    assert!(page.contains("Everything that came in") || page.contains("wait"), "{page}");
+    assert!(page.contains("/orders/ord_"), "the script keeps the page up to date: {page}");
+    assert!(daemon.terminate().await.success());
+}
