@@ -101,18 +101,6 @@ impl Daemon {
     pub async fn start(plan: Plan, runtime: &Arc<Runtime>) -> Result<Self, StartError> {
         let Plan { config, key, simulated } = plan;
         let clock = Clock::system();
-        let path = match &config.database.url {
-            DatabaseUrl::Sqlite(path) => path.clone(),
-            DatabaseUrl::Postgres(_) => {
-                return Err(StartError::Configuration(
-                    "database.url names PostgreSQL, which this build does not support yet; use \
-                     sqlite:PATH."
-                        .to_owned(),
-                ));
-            }
-        };
-        let folder = path.parent().unwrap_or_else(|| std::path::Path::new("."));
-        let lock = DataLock::take(folder)?;
         // Ports first: a taken one is told before anything is migrated.
         let public_socket = match systemd::inherited_listener() {
             Ok(Some(listener)) => listener,
@@ -121,15 +109,7 @@ impl Daemon {
         };
         let private_socket = listen(config.private.listen, config.public.backlog, "private.listen")?;
 
-        systemd::more_time(MIGRATION);
-        let ledger = Sqlite::open(SqliteOptions {
-            path,
-            readers: config.database.readers,
-            checkpoint_bytes: config.database.checkpoint_bytes,
-            wal_cap_bytes: config.database.wal_cap_bytes,
-            now: clock.now(),
-        })
-        .await?;
+        let (ledger, lock) = open_ledger(&config, &clock).await?;
         let ledger: Arc<dyn Ledger> = Arc::new(ledger);
         let vault = Arc::new(Vault::new(*key.expose()));
         let directory = Directory::load(Arc::clone(&ledger), Arc::clone(&vault)).await?;
@@ -257,6 +237,33 @@ impl Daemon {
     }
 }
 
+/// Takes the lock of the data folder and opens the database, which brings it up to this build.
+pub(crate) async fn open_ledger(
+    config: &Config,
+    clock: &Clock,
+) -> Result<(Sqlite, DataLock), StartError> {
+    let path = match &config.database.url {
+        DatabaseUrl::Sqlite(path) => path.clone(),
+        DatabaseUrl::Postgres(_) => {
+            return Err(StartError::Configuration(
+                "database.url names PostgreSQL, which this build does not support yet; use \
+                 sqlite:PATH."
+                    .to_owned(),
+            ));
+        }
+    };
+    let lock = DataLock::take(path.parent().unwrap_or_else(|| std::path::Path::new(".")))?;
+    systemd::more_time(MIGRATION);
+    let options = SqliteOptions {
+        path,
+        readers: config.database.readers,
+        checkpoint_bytes: config.database.checkpoint_bytes,
+        wal_cap_bytes: config.database.wal_cap_bytes,
+        now: clock.now(),
+    };
+    Ok((Sqlite::open(options).await?, lock))
+}
+
 /// How long a migration may take beyond an ordinary start.
 const MIGRATION: Duration = Duration::from_secs(300);
 
@@ -298,7 +305,6 @@ fn server_limits(config: &Config) -> ServerLimits {
     ServerLimits {
         max_connections: config.public.max_connections,
         header_timeout: config.public.header_timeout,
-        body_timeout: config.public.body_timeout,
         keep_alive: config.public.keep_alive,
         ..ServerLimits::public(workers)
     }

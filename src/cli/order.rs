@@ -1,0 +1,227 @@
+//! `order …`.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::output::{cell, data, json as print_json, rows, table, talk};
+use super::{CliError, Exit, Global, later};
+
+/// Sub-commands of `order`. An order is named by its id, our number, or the cart's number or id.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Orders, newest first.
+    List(List),
+    /// One order in full.
+    Show {
+        /// Id, our number, cart number or cart id.
+        order: String,
+    },
+    /// Where is my order? Every event, decision and attempt, and what holds it back.
+    Why {
+        /// Order, e-mail, or the cart's delivery id.
+        what: String,
+    },
+    /// Read one order from the cart now.
+    Fetch {
+        /// The store.
+        store: String,
+        /// The cart's id, or its name such as '#1001'.
+        order: String,
+    },
+    /// Not to be shipped.
+    Cancel {
+        /// Which order.
+        order: String,
+        /// Why.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Take a cancellation back.
+    Restore {
+        /// Which order.
+        order: String,
+    },
+    /// Mark it shipped.
+    Ship {
+        /// Which order.
+        order: String,
+        /// The parcel's number.
+        #[arg(long)]
+        tracking_number: Option<String>,
+        /// Who carries it.
+        #[arg(long)]
+        carrier: Option<String>,
+        /// Where it can be followed.
+        #[arg(long)]
+        tracking_url: Option<String>,
+    },
+    /// A supplier was asked to ship it.
+    Dropship {
+        /// Which order.
+        order: String,
+    },
+    /// Put it away.
+    Archive {
+        /// Which order.
+        order: String,
+    },
+    /// Take it out again.
+    Unarchive {
+        /// Which order.
+        order: String,
+    },
+    /// Bring a held-back order into the book.
+    ImportAnyway {
+        /// Which order.
+        order: String,
+    },
+    /// Not in this build yet: edit lines, address or note.
+    Edit(later::Anything),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct List {
+    /// Only this store.
+    #[arg(long)]
+    store: Option<String>,
+    /// Only this status; `held_back` shows what is not in the book.
+    #[arg(long)]
+    status: Option<String>,
+    /// Only with this flag.
+    #[arg(long)]
+    flag: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 50)]
+    limit: u16,
+}
+
+pub(super) async fn run(command: Command, global: &Global) -> Result<Exit, CliError> {
+    if let Command::Edit(_) = command {
+        return Err(later::refuse("order edit"));
+    }
+    let client = Client::new(global)?;
+    match command {
+        Command::List(list) => show_list(&client, &list).await,
+        Command::Show { order } => {
+            let order = find(&client, &order).await?;
+            print_json(&order);
+            Ok(Exit::Ok)
+        }
+        Command::Why { what } => why(&client, &what).await,
+        Command::Fetch { store, order } => fetch(&client, &store, &order).await,
+        Command::Cancel { order, reason } => {
+            let body = reason.map_or_else(|| json!({}), |reason| json!({"reason": reason}));
+            act(&client, &order, "cancel", &body).await
+        }
+        Command::Ship { order, tracking_number, carrier, tracking_url } => {
+            let mut body = json!({});
+            for (name, value) in
+                [("tracking_number", tracking_number), ("carrier", carrier), ("tracking_url", tracking_url)]
+            {
+                if let Some(value) = value {
+                    body[name] = Value::String(value);
+                }
+            }
+            act(&client, &order, "ship", &body).await
+        }
+        Command::Restore { order } => act(&client, &order, "restore", &json!({})).await,
+        Command::Dropship { order } => act(&client, &order, "request-dropship", &json!({})).await,
+        Command::Archive { order } => act(&client, &order, "archive", &json!({})).await,
+        Command::Unarchive { order } => act(&client, &order, "unarchive", &json!({})).await,
+        Command::ImportAnyway { order } => act(&client, &order, "import-anyway", &json!({})).await,
+        Command::Edit(_) => Err(later::refuse("order edit")),
+    }
+}
+
+fn escape(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+async fn show_list(client: &Client, list: &List) -> Result<Exit, CliError> {
+    let mut path = format!("/api/v1/orders?limit={}", list.limit);
+    for (name, value) in [("store", &list.store), ("status", &list.status), ("flag", &list.flag)] {
+        if let Some(value) = value {
+            path = format!("{path}&{name}={}", escape(value));
+        }
+    }
+    let page = client.get(&path).await?;
+    client.show(&page, || {
+        let paths = ["order_number", "store", "cart_order_name", "status", "flags", "totals.total", "currency", "created_at"];
+        let head = ["ORDER", "STORE", "IN THE CART", "STATUS", "FLAGS", "TOTAL", "", "IMPORTED"];
+        table(&head, &rows(&page, &paths), "No order fits.");
+    });
+    Ok(Exit::Ok)
+}
+
+/// The one order that a word names.
+async fn find(client: &Client, word: &str) -> Result<Value, CliError> {
+    if word.starts_with("ord_") {
+        return client.get(&format!("/api/v1/orders/{}", escape(word))).await;
+    }
+    let page = client.get(&format!("/api/v1/orders?q={}", escape(word))).await?;
+    match page["data"].as_array().map(Vec::as_slice) {
+        Some([order]) => Ok(order.clone()),
+        Some([]) | None => Err(CliError::new(Exit::NotFound, format!("no order is called {word:?}."))),
+        Some(several) => {
+            let ids: Vec<_> = several.iter().map(|order| cell(order, "id")).collect();
+            let sentence = format!("{word:?} names several orders; say which: {}", ids.join(", "));
+            Err(CliError::new(Exit::Error, sentence))
+        }
+    }
+}
+
+async fn act(client: &Client, order: &str, verb: &str, body: &Value) -> Result<Exit, CliError> {
+    let order = find(client, order).await?;
+    let id = cell(&order, "id");
+    let changed = client.post(&format!("/api/v1/orders/{}/{verb}", escape(&id)), body).await?;
+    client.show(&changed, || {
+        let status = cell(&changed, "status").replace('_', " ");
+        talk(&format!("{} is {status}. Its story: instasync order why {id}", cell(&changed, "order_number")));
+    });
+    Ok(Exit::Ok)
+}
+
+async fn fetch(client: &Client, store: &str, order: &str) -> Result<Exit, CliError> {
+    let by_id = !order.is_empty() && order.chars().all(|c| c.is_ascii_digit()) && order.len() > 9;
+    let field = if by_id { "cart_order_id" } else { "cart_order_name" };
+    let path = format!("/api/v1/stores/{}/orders/fetch", escape(store));
+    let (status, answer) =
+        client.call(reqwest::Method::POST, &path, Some(&json!({field: order}))).await?;
+    client.show(&answer, || {
+        if status == StatusCode::ACCEPTED {
+            talk(&format!("It goes on in the background: instasync runs show {}", cell(&answer, "runs.0.id")));
+        } else {
+            talk(&format!("{} is up to date ({}).", cell(&answer, "order_number"), cell(&answer, "status")));
+        }
+    });
+    Ok(Exit::Ok)
+}
+
+async fn why(client: &Client, what: &str) -> Result<Exit, CliError> {
+    let found = client.get(&format!("/api/v1/lookup?q={}", escape(what))).await?;
+    let nothing = ["orders", "events"]
+        .iter()
+        .all(|list| found[*list].as_array().is_none_or(Vec::is_empty));
+    if client.wants_json() {
+        print_json(&found);
+    } else {
+        tell(&found);
+    }
+    if nothing {
+        let sentence = format!("nothing is known of {what:?}: no order, no event, no delivery.");
+        return Err(CliError::new(Exit::NotFound, sentence));
+    }
+    Ok(Exit::Ok)
+}
+
+/// The story in plain sentences.
+fn tell(found: &Value) {
+    for line in found["story"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        match line {
+            Value::String(text) => data(text),
+            entry => data(&format!("{}  {}", cell(entry, "at"), cell(entry, "text"))),
+        }
+    }
+}
