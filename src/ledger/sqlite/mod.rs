@@ -1,1 +1,239 @@
-//! sqlite
+//! SQLite behind the port: one writing connection, a pool of readers, a checkpointer.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`open`] | opening, pragmas, migrations, the clean end |
+//! | [`checkpoint`] | copying the write-ahead log into the database, beside the writer |
+//! | [`batch`] | one batch, one transaction |
+//! | [`journal`] | writing and closing events |
+//! | [`commit`] | one turn of a store, checked and applied |
+//! | [`row`] | rows to values |
+//! | [`orders`], [`events`], [`stores`] | what is read |
+//! | [`failure`] | SQLite's errors by what the caller can do |
+
+mod batch;
+mod checkpoint;
+mod commit;
+mod events;
+mod failure;
+mod journal;
+mod open;
+mod orders;
+mod row;
+mod stores;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use sqlx::{Connection, SqliteConnection, SqlitePool};
+use tokio::sync::Mutex;
+
+pub use self::open::SqliteOptions;
+use self::checkpoint::Checkpointer;
+use self::failure::failed;
+use super::{
+    AccountRow, Answer, Backlog, DeliveryKey, EventFilter, EventRow, Ledger, LedgerError, OpenEvent,
+    OrderFilter, Page, StoreBacklog, StoreListing, StoreRow, TimelineRow, TokenRow, Write, Written,
+};
+use crate::domain::{AccountId, CartOrderId, Order, OrderId, Position, StoreId};
+
+/// The book in a file.
+pub struct Sqlite {
+    writer: Mutex<Writer>,
+    readers: SqlitePool,
+    options: SqliteOptions,
+    checkpointer: Arc<Checkpointer>,
+    unclean: bool,
+}
+
+/// The one writing connection, and what only it knows.
+struct Writer {
+    /// `None` after a failure at COMMIT: nothing is known of it, so it is opened anew.
+    connection: Option<SqliteConnection>,
+    /// The last position given out.
+    position: i64,
+}
+
+impl Sqlite {
+    /// The writing connection, opened anew if the last one was given up.
+    async fn connection<'a>(
+        &self,
+        writer: &'a mut Writer,
+    ) -> Result<&'a mut SqliteConnection, LedgerError> {
+        if writer.connection.is_none() {
+            let connection = open::writing(&self.options).await?;
+            writer.connection = Some(connection);
+        }
+        let connection = writer.connection.as_mut();
+        connection.ok_or_else(|| LedgerError::Unavailable("no connection".to_owned()))
+    }
+}
+
+#[async_trait]
+impl Ledger for Sqlite {
+    async fn write(&self, batch: &[Write]) -> Result<Vec<Written>, LedgerError> {
+        if self.checkpointer.is_over_cap() {
+            self.checkpointer.catch_up().await;
+        }
+        let mut writer = self.writer.lock().await;
+        let mut position = writer.position;
+        let connection = self.connection(&mut writer).await?;
+        let outcome = batch::write(connection, &mut position, batch).await;
+        match outcome {
+            Ok(written) => {
+                writer.position = position;
+                drop(writer);
+                self.checkpointer.wrote();
+                Ok(written)
+            }
+            Err(batch::Failure::Statement(error)) => Err(error),
+            Err(batch::Failure::Connection(error)) => {
+                // What it holds is not known. It is closed before anything is tried again.
+                if let Some(connection) = writer.connection.take() {
+                    let _gone = connection.close_hard().await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn close(&self) -> Result<(), LedgerError> {
+        self.checkpointer.stop().await;
+        self.readers.close().await;
+        let mut writer = self.writer.lock().await;
+        let connection = self.connection(&mut writer).await?;
+        sqlx::query("UPDATE meta SET value = 0 WHERE name = 'running'")
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await.map_err(failed)?;
+        if let Some(connection) = writer.connection.take() {
+            connection.close().await.map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn ended_uncleanly(&self) -> bool {
+        self.unclean
+    }
+
+    async fn ping(&self) -> Result<(), LedgerError> {
+        sqlx::query("SELECT 1 FROM meta LIMIT 1").execute(&self.readers).await.map_err(failed)?;
+        Ok(())
+    }
+
+    async fn open_events(
+        &self,
+        store: StoreId,
+        after: Position,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<OpenEvent>, LedgerError> {
+        events::open(&self.readers, store, after, limit, max_bytes).await
+    }
+
+    async fn orders(&self, store: StoreId, ids: &[CartOrderId]) -> Result<Vec<Order>, LedgerError> {
+        orders::by_ids(&self.readers, store, ids).await
+    }
+
+    async fn held_by(
+        &self,
+        stores: &[StoreId],
+        ids: &[CartOrderId],
+    ) -> Result<Vec<CartOrderId>, LedgerError> {
+        orders::held_by(&self.readers, stores, ids).await
+    }
+
+    async fn backlogs(
+        &self,
+        after: StoreId,
+        limit: usize,
+    ) -> Result<Vec<StoreBacklog>, LedgerError> {
+        events::backlogs(&self.readers, after, limit).await
+    }
+
+    async fn store_listings(
+        &self,
+        after: StoreId,
+        limit: usize,
+    ) -> Result<Vec<StoreListing>, LedgerError> {
+        stores::listings(&self.readers, after, limit).await
+    }
+
+    async fn store(&self, id: StoreId) -> Result<Option<StoreRow>, LedgerError> {
+        stores::one(&self.readers, id).await
+    }
+
+    async fn same_credentials(&self, group: &[u8]) -> Result<Vec<StoreId>, LedgerError> {
+        stores::of_group(&self.readers, group).await
+    }
+
+    async fn stores(
+        &self,
+        account: AccountId,
+        after: StoreId,
+        limit: usize,
+    ) -> Result<Vec<StoreRow>, LedgerError> {
+        stores::of_account(&self.readers, account, after, limit).await
+    }
+
+    async fn accounts(&self) -> Result<Vec<AccountRow>, LedgerError> {
+        stores::accounts(&self.readers).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenRow>, LedgerError> {
+        stores::tokens(&self.readers).await
+    }
+
+    async fn token(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, LedgerError> {
+        stores::token(&self.readers, hash).await
+    }
+
+    async fn answer(&self, scope: &str, key: &str) -> Result<Option<Answer>, LedgerError> {
+        stores::answer(&self.readers, scope, key).await
+    }
+
+    async fn order(&self, id: &OrderId) -> Result<Option<Order>, LedgerError> {
+        let mut found = orders::by_ids(&self.readers, id.store, std::slice::from_ref(&id.cart)).await?;
+        Ok(found.pop())
+    }
+
+    async fn order_page(&self, filter: &OrderFilter) -> Result<Page<Order>, LedgerError> {
+        orders::page(&self.readers, filter).await
+    }
+
+    async fn timeline(&self, id: &OrderId) -> Result<Vec<TimelineRow>, LedgerError> {
+        orders::timeline(&self.readers, id).await
+    }
+
+    async fn event_page(&self, filter: &EventFilter) -> Result<Page<EventRow>, LedgerError> {
+        events::page(&self.readers, filter).await
+    }
+
+    async fn event(
+        &self,
+        position: Position,
+    ) -> Result<Option<(EventRow, Vec<u8>)>, LedgerError> {
+        events::one(&self.readers, position).await
+    }
+
+    async fn event_by_key(
+        &self,
+        store: StoreId,
+        key: DeliveryKey,
+    ) -> Result<Option<EventRow>, LedgerError> {
+        events::by_key(&self.readers, store, key).await
+    }
+
+    async fn backlog(&self, store: StoreId) -> Result<Backlog, LedgerError> {
+        events::backlog(&self.readers, store).await
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.checkpointer.stopped.store(true, Ordering::SeqCst);
+        self.checkpointer.grown.notify_one();
+    }
+}

@@ -1,0 +1,150 @@
+//! Orders and their timelines as actors, people and tools read them.
+
+use sqlx::{QueryBuilder, Sqlite, SqlitePool};
+
+use super::failure::failed;
+use super::journal::chunks;
+use super::row::{ORDER, corrupt, get, order};
+use crate::domain::{CartOrderId, Kind, Order, OrderId, Position, Status, StoreId, Timestamp};
+use crate::ledger::{LedgerError, OrderFilter, OrderSort, Page, TimelineRow};
+
+pub(super) async fn by_ids(
+    pool: &SqlitePool,
+    store: StoreId,
+    ids: &[CartOrderId],
+) -> Result<Vec<Order>, LedgerError> {
+    let mut orders = Vec::with_capacity(ids.len());
+    for chunk in chunks(ids) {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT ");
+        query.push(ORDER).push(" FROM orders o WHERE o.store_id = ").push_bind(store.0);
+        query.push(" AND o.cart_order_id IN (");
+        let mut list = query.separated(", ");
+        for id in chunk {
+            list.push_bind(id.0.as_str());
+        }
+        query.push(")");
+        for row in query.build().fetch_all(pool).await.map_err(failed)? {
+            orders.push(order(&row)?);
+        }
+    }
+    Ok(orders)
+}
+
+pub(super) async fn held_by(
+    pool: &SqlitePool,
+    stores: &[StoreId],
+    ids: &[CartOrderId],
+) -> Result<Vec<CartOrderId>, LedgerError> {
+    let mut held = Vec::new();
+    for some in chunks(ids) {
+        for others in stores.chunks(100) {
+            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+                "SELECT DISTINCT cart_order_id FROM orders WHERE store_id IN (",
+            );
+            let mut list = query.separated(", ");
+            for store in others {
+                list.push_bind(store.0);
+            }
+            query.push(") AND cart_order_id IN (");
+            let mut list = query.separated(", ");
+            for id in some {
+                list.push_bind(id.0.as_str());
+            }
+            query.push(")");
+            for row in query.build().fetch_all(pool).await.map_err(failed)? {
+                held.push(CartOrderId(get(&row, "cart_order_id")?));
+            }
+        }
+    }
+    Ok(held)
+}
+
+/// Every combination of filters is a range of one index, narrowed by the rest.
+pub(super) async fn page(
+    pool: &SqlitePool,
+    filter: &OrderFilter,
+) -> Result<Page<Order>, LedgerError> {
+    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT ");
+    query.push(ORDER);
+    if let Some(q) = &filter.q {
+        query.push(" FROM order_term t JOIN orders o ON o.store_id = t.store_id AND o.cart_order_id = t.cart_order_id WHERE t.account_id = ");
+        query.push_bind(filter.account.0).push(" AND t.term = ");
+        query.push_bind(q.trim().to_lowercase());
+    } else {
+        query.push(" FROM orders o WHERE o.account_id = ").push_bind(filter.account.0);
+    }
+    if let Some(store) = filter.store {
+        query.push(" AND o.store_id = ").push_bind(store.0);
+    }
+    if let Some(id) = &filter.cart_order_id {
+        query.push(" AND o.cart_order_id = ").push_bind(id.0.clone());
+        if filter.store.is_none() {
+            query.push(" AND o.store_id IN (SELECT id FROM store WHERE account_id = ");
+            query.push_bind(filter.account.0).push(")");
+        }
+    }
+    match filter.status {
+        Some(status) => {
+            query.push(" AND o.status = ").push_bind(status.as_str());
+            if status != Status::HeldBack {
+                query.push(" AND o.status <> 'held_back'");
+            }
+        }
+        // Held-back orders are left out unless something asks for them (R13).
+        None if filter.cart_order_id.is_none() && filter.q.is_none() => {
+            query.push(" AND o.status <> 'held_back'");
+        }
+        None => {}
+    }
+    if let Some(flag) = filter.flag {
+        query.push(" AND o.flags <> 0 AND o.flags & ").push_bind(i64::from(flag as u32));
+        query.push(" <> 0");
+    }
+    if let Some(after) = filter.updated_after {
+        query.push(" AND o.updated_at > ").push_bind(after.0);
+    }
+    let (column, beyond, direction) = match filter.sort {
+        OrderSort::NewestFirst => ("o.created_at", "<", "DESC"),
+        OrderSort::OldestChangeFirst => ("o.updated_at", ">", "ASC"),
+    };
+    if let Some(after) = &filter.after {
+        query.push(" AND (").push(column).push(", o.store_id, o.cart_order_id) ").push(beyond);
+        query.push(" (").push_bind(after.at.0).push(", ").push_bind(after.store.0);
+        query.push(", ").push_bind(after.cart_order_id.0.clone()).push(")");
+    }
+    query.push(" ORDER BY ").push(column).push(" ").push(direction);
+    query.push(", o.store_id ").push(direction).push(", o.cart_order_id ").push(direction);
+    query.push(" LIMIT ").push_bind(filter.limit as i64 + 1);
+    let rows = query.build().fetch_all(pool).await.map_err(failed)?;
+    let more = rows.len() > filter.limit;
+    let orders = rows.iter().take(filter.limit).map(order).collect::<Result<_, _>>()?;
+    Ok(Page { rows: orders, more })
+}
+
+pub(super) async fn timeline(
+    pool: &SqlitePool,
+    id: &OrderId,
+) -> Result<Vec<TimelineRow>, LedgerError> {
+    let rows = sqlx::query(
+        "SELECT at, kind, event, who, rule, details FROM timeline \
+         WHERE store_id = ? AND cart_order_id = ? ORDER BY id",
+    )
+    .bind(id.store.0)
+    .bind(id.cart.0.as_str())
+    .fetch_all(pool)
+    .await
+    .map_err(failed)?;
+    rows.iter()
+        .map(|row| {
+            let (kind, details): (String, String) = (get(row, "kind")?, get(row, "details")?);
+            Ok(TimelineRow {
+                at: Timestamp(get(row, "at")?),
+                kind: Kind::parse(&kind).ok_or_else(|| corrupt("an entry", kind))?,
+                event: Position(get(row, "event")?),
+                by: get(row, "who")?,
+                rule: get(row, "rule")?,
+                details: serde_json::from_str(&details).map_err(|e| corrupt("an entry", e))?,
+            })
+        })
+        .collect()
+}
