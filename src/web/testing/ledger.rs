@@ -100,6 +100,10 @@ impl Ledger for StoresOnly {
         missing()
     }
 
+    async fn same_credentials(&self, _: &[u8]) -> Result<Vec<StoreId>, LedgerError> {
+        missing()
+    }
+
     async fn backlogs(&self, _: StoreId, _: usize) -> Result<Vec<StoreBacklog>, LedgerError> {
         missing()
     }
