@@ -153,13 +153,16 @@ impl Queues {
     /// Empty: nothing waits, and the right to drain has been given back in the same breath.
     pub(super) fn take(&self) -> Batch {
         let mut lanes = self.lock();
-        let commits = lanes.commit.waiting.len();
-        let reserved = commits.min(self.batch / 3);
-        let deliveries = lanes.journal.waiting.len().min(self.batch - reserved);
-        let commits = commits.min(self.batch - deliveries);
         let mut batch = Batch::default();
-        lanes.journal.take(deliveries, &mut batch);
-        lanes.commit.take(commits, &mut batch);
+        // A round may find only writes whose callers have gone; those behind them still wait.
+        while batch.is_empty() && !lanes.are_empty() {
+            let commits = lanes.commit.waiting.len();
+            let reserved = commits.min(self.batch / 3);
+            let deliveries = lanes.journal.waiting.len().min(self.batch - reserved);
+            let commits = commits.min(self.batch - deliveries);
+            lanes.journal.take(deliveries, &mut batch);
+            lanes.commit.take(commits, &mut batch);
+        }
         if batch.is_empty() {
             lanes.draining = false;
         }
@@ -177,6 +180,12 @@ impl Queues {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lanes {
+    fn are_empty(&self) -> bool {
+        self.journal.waiting.is_empty() && self.commit.waiting.is_empty()
     }
 }
 
@@ -259,5 +268,19 @@ mod tests {
         assert!(queues.take().is_empty());
         assert!(queues.begin_draining(), "an empty batch gives the right to drain back");
         assert_eq!(queues.depth().bytes, 0);
+    }
+
+    #[test]
+    fn writes_behind_a_batch_of_abandoned_ones_are_still_made() {
+        let queues = queues();
+        for _ in 0..8 {
+            let (write, gone) = queued(1);
+            queues.push(Lane::Journal, write).unwrap();
+            drop(gone);
+        }
+        let (write, _answer) = queued(1);
+        queues.push(Lane::Journal, write).unwrap();
+        assert!(queues.begin_draining());
+        assert_eq!(queues.take().len(), 1);
     }
 }
