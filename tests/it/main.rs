@@ -6,5 +6,6 @@ mod cart_orders;
 mod demo;
 mod faults;
 mod refusals;
+mod running;
 mod support;
 mod walls;

@@ -32,3 +32,15 @@ impl Intake for Actors {
         self.stores.nudge(store);
     }
 }
+
+/// No journal: nothing is stored, so nothing may be acknowledged.
+pub(super) struct Nowhere;
+
+#[async_trait]
+impl Intake for Nowhere {
+    async fn journal(&self, _: NewEvent) -> Result<Journaled, WriteError> {
+        Err(WriteError::Unavailable("there is no journal".to_owned()))
+    }
+
+    fn nudge(&self, _: StoreId) {}
+}

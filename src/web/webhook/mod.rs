@@ -60,11 +60,32 @@ impl Front {
     pub fn new(desk: &Desk, metrics: Metrics, limits: BodyLimits) -> Self {
         let intake = intake::Actors { writer: desk.writer.clone(), stores: desk.stores.clone() };
         Self {
-            directory: Arc::clone(&desk.directory),
-            channels: desk.channels.clone(),
             intake: Arc::new(intake),
+            ..Self::without_journal(
+                Arc::clone(&desk.directory),
+                desk.channels.clone(),
+                metrics,
+                desk.clock.clone(),
+                limits,
+            )
+        }
+    }
+
+    /// A front that stores nothing and refuses whatever would have to be stored: for
+    /// [`hmac_only_routes`].
+    pub fn without_journal(
+        directory: Arc<Directory>,
+        channels: Channels,
+        metrics: Metrics,
+        clock: Clock,
+        limits: BodyLimits,
+    ) -> Self {
+        Self {
+            directory,
+            channels,
+            intake: Arc::new(intake::Nowhere),
             metrics,
-            clock: desk.clock.clone(),
+            clock,
             limits,
             room: Room::new(&limits),
         }
