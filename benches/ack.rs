@@ -9,10 +9,12 @@
 
 #![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod server;
+
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -26,7 +28,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-const DAEMON: &str = env!("CARGO_BIN_EXE_instasync");
+use server::{DAEMON, Server, serve, start};
+
 /// Different orders that are sent; each delivery has an id of its own.
 const ORDERS: usize = 20_000;
 const BODY_BYTES: usize = 6_400;
@@ -60,68 +63,9 @@ fn options() -> Options {
     options
 }
 
-/// A server under load.
-struct Server {
-    name: &'static str,
-    child: Child,
-    address: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _gone = self.child.wait();
-    }
-}
-
-impl Server {
-    /// CPU time it has used, in microseconds.
-    fn cpu(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-        ticks * 10_000.0
-    }
-
-    /// Resident memory, in MiB.
-    fn memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
-    }
-}
-
-/// Starts a server and waits for the address of its public listener.
-fn start(name: &'static str, mut command: Command) -> Server {
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut address = None;
-    while address.is_none() {
-        let line = lines.next().unwrap_or_else(|| panic!("{name} ended")).unwrap();
-        let entry: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-        if entry["message"] == "listening" && entry["listener"] == "public" {
-            address = entry["addr"].as_str().map(str::to_owned);
-        }
-    }
-    std::thread::spawn(move || lines.for_each(drop));
-    Server { name, child, address: address.unwrap() }
-}
-
 fn daemon(name: &'static str, folder: &Path, stores: usize, paused: bool) -> Server {
-    std::fs::create_dir_all(folder).unwrap();
-    std::fs::write(folder.join("master.key"), [7; 32]).unwrap();
+    let server = start(name, serve(folder));
     let config = folder.join("config.toml");
-    let text = format!(
-        "[public]\nlisten = \"127.0.0.1:0\"\n[private]\nlisten = \"127.0.0.1:0\"\nsocket = {:?}\n\
-         [database]\nurl = \"sqlite:{}\"\n[secrets]\nmaster_key_file = {:?}\n[log]\nformat = \"json\"\n",
-        folder.join("private.sock"),
-        folder.join("data/instasync.db").display(),
-        folder.join("master.key"),
-    );
-    std::fs::write(&config, text).unwrap();
-    let mut command = Command::new(DAEMON);
-    command.arg("serve").arg("--config").arg(&config);
-    let server = start(name, command);
     for store in 0..stores {
         let secret = folder.join("secret");
         std::fs::write(&secret, secret_of(store)).unwrap();
@@ -331,7 +275,7 @@ fn main() {
             let f = median(figures);
             println!(
                 "| {connections} | {} | {:.0} | {:.0} % | {:.2} | {:.2} | {:.0} | {} | {} |",
-                server.name, f.rate, 100.0 * f.rate / bare, f.p50, f.p99, f.cpu, server.memory(), f.refused
+                server.name, f.rate, 100.0 * f.rate / bare, f.p50, f.p99, f.cpu, server.resident_kib() / 1024, f.refused
             );
         }
     }

@@ -66,21 +66,35 @@ impl Actors {
         foundation: Foundation,
         runtime: &Arc<tokio::runtime::Runtime>,
     ) -> Result<Self, ArbiterGone> {
-        let Foundation { ledger, directory, channels, clock, metrics, queues, .. } = foundation;
-        let settings = foundation.settings;
         let arbiter = || {
             let runtime = Arc::clone(runtime);
             Arbiter::with_tokio_rt(move || runtime)
         };
-        let vital_arbiter = arbiter();
-        let store_arbiters: Vec<Arbiter> =
+        let vital = arbiter();
+        let stores: Vec<Arbiter> =
             (0..foundation.store_threads.max(1)).map(|_| arbiter()).collect();
+        let lanes = stores.iter().map(Arbiter::handle).collect();
+        let mut actors = Self::start_on(foundation, &vital.handle(), lanes)?;
+        actors.arbiters = stores;
+        actors.arbiters.push(vital);
+        Ok(actors)
+    }
+
+    /// Starts the tree on threads that somebody else owns: tests run all of it on one, under a
+    /// clock of their own.
+    pub(super) fn start_on(
+        foundation: Foundation,
+        arbiter: &ArbiterHandle,
+        lanes: Vec<ArbiterHandle>,
+    ) -> Result<Self, ArbiterGone> {
+        let Foundation { ledger, directory, channels, clock, metrics, queues, .. } = foundation;
+        let settings = foundation.settings;
         let (give_up, fatal) = watch::channel(None);
         let vital = Vital {
             clock: clock.clone(),
             settings: settings.clone(),
             give_up: Arc::new(give_up),
-            arbiter: vital_arbiter.handle(),
+            arbiter: arbiter.clone(),
         };
 
         let writer =
@@ -105,8 +119,7 @@ impl Actors {
             metrics,
             settings,
         };
-        let handles = store_arbiters.iter().map(Arbiter::handle).collect();
-        let stores = StoresHandle::new(Arc::new(resources), handles);
+        let stores = StoresHandle::new(Arc::new(resources), lanes);
         let handle = stores.clone();
         let made = vital.start("stores", move |up| handle.supervisor(up.clone()))?;
         stores.attach(made.addr);
@@ -122,8 +135,7 @@ impl Actors {
         let made = vital.start("timer", move |up| Timer::new(parts, up.clone()))?;
         stats.push(("timer", made.stats));
 
-        let mut arbiters = store_arbiters;
-        arbiters.push(vital_arbiter);
+        let arbiters = Vec::new();
         // The timer is reached through its handle; its address only keeps it alive.
         Ok(Self { writer, stores, timer, vital: stats, fatal, arbiters, _timer: made.addr })
     }

@@ -1,0 +1,307 @@
+//! What size costs: memory of idle stores (S8), and the time from exec to the first acknowledged
+//! delivery (S9), for a small book and for 100,000 stores, a million orders and 10,000 open events.
+//!
+//! `scripts/bench --scale` runs it. Options: `--stores 100000 --orders 1000000 --open 10000 --rounds 5`.
+
+#![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod server;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit, Mac};
+use instasync::channel::Credentials;
+use instasync::directory::Directory;
+use instasync::domain::order::Guard;
+use instasync::domain::{
+    AccountId, Amount, ArrivedBy, CartOrderId, CartState, ChannelKind, Content, Flags, Line, Order,
+    OrderId, Rules, Sighting, Source, Status, StoreId, Timestamp, Totals,
+};
+use instasync::ledger::sqlite::{Sqlite, SqliteOptions};
+use instasync::ledger::{
+    Commit, DeliveryKey, Ledger, NewEvent, NewStore, OrderWrite, StoreHealth, StoreRow, Write,
+    Written,
+};
+use instasync::simulator::order_body;
+use instasync::vault::Vault;
+use sha2::Sha256;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use server::{MASTER_KEY, Server, serve, start};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
+const SECRET: &str = "secret of every store here";
+/// Writes in one transaction while a book is made.
+const BATCH: usize = 2000;
+
+#[derive(Clone, Copy)]
+struct Size {
+    stores: usize,
+    orders: usize,
+    open: usize,
+}
+
+fn main() {
+    let mut large = Size { stores: 100_000, orders: 1_000_000, open: 10_000 };
+    let mut rounds = 5;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut rest = arguments.iter();
+    while let Some(name) = rest.next() {
+        let mut number = || rest.next().unwrap_or_else(|| panic!("{name} takes a number")).parse().unwrap();
+        match name.as_str() {
+            "--stores" => large.stores = number(),
+            "--orders" => large.orders = number(),
+            "--open" => large.open = number(),
+            "--rounds" => rounds = number(),
+            // Given by cargo.
+            "--bench" => {}
+            other => panic!("unknown option {other}"),
+        }
+    }
+    let small = Size { stores: 10, orders: 1000, open: 100 };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    println!("| stores | orders | open events | first ack ms (median) | worst ms | RSS MiB idle | B per idle store |");
+    println!("|---|---|---|---|---|---|---|");
+    let mut base = None;
+    for size in [small, large] {
+        let folder = tempfile::tempdir().unwrap();
+        runtime.block_on(book(folder.path(), size));
+        let mut spans = Vec::new();
+        let mut resident = 0;
+        for round in 0..rounds {
+            let (span, server) = runtime.block_on(first_ack(folder.path(), round));
+            spans.push(span.as_secs_f64() * 1e3);
+            resident = runtime.block_on(rested(&server));
+        }
+        spans.sort_by(f64::total_cmp);
+        let (base_rss, base_stores) = *base.get_or_insert((resident, size.stores));
+        let more = size.stores.saturating_sub(base_stores);
+        let per_store = if more == 0 {
+            "–".to_owned()
+        } else {
+            format!("{}", (resident.saturating_sub(base_rss)) * 1024 / more as u64)
+        };
+        println!(
+            "| {} | {} | {} | {:.0} | {:.0} | {:.0} | {per_store} |",
+            size.stores,
+            size.orders,
+            size.open,
+            spans[spans.len() / 2],
+            spans[spans.len() - 1],
+            resident as f64 / 1024.0,
+        );
+    }
+}
+
+/// Starts the daemon and delivers at once; the time from exec to the answer.
+async fn first_ack(folder: &Path, round: usize) -> (Duration, Server) {
+    let body = order_body(1, 900_000_000 + round as u64, 6400);
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(&body);
+    let signature = BASE64_STANDARD.encode(mac.finalize().into_bytes());
+    let mut request = format!(
+        "POST /webhooks/shopify/shop-1 HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
+         X-Shopify-Topic: orders/create\r\nX-Shopify-Shop-Domain: shop-1.myshopify.com\r\n\
+         X-Shopify-Webhook-Id: first-{round}\r\nX-Shopify-Hmac-Sha256: {signature}\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    request.extend_from_slice(&body);
+    let began = Instant::now();
+    let server = start("daemon", serve(folder));
+    let mut stream = TcpStream::connect(&server.address).await.unwrap();
+    stream.write_all(&request).await.unwrap();
+    let mut answer = [0; 256];
+    let length = stream.read(&mut answer).await.unwrap();
+    let span = began.elapsed();
+    assert!(answer[..length].starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    (span, server)
+}
+
+/// Memory once the daemon has worked off what was open, in KiB: the least of what is seen.
+async fn rested(server: &Server) -> u64 {
+    let mut least = u64::MAX;
+    let until = Instant::now() + Duration::from_secs(8);
+    while Instant::now() < until {
+        least = least.min(server.resident_kib());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    least
+}
+
+/// Makes a book of that size with the build's own ledger.
+async fn book(folder: &Path, size: Size) {
+    std::fs::create_dir_all(folder.join("data")).unwrap();
+    let options = SqliteOptions {
+        path: folder.join("data/instasync.db"),
+        readers: 2,
+        checkpoint_bytes: 64 << 20,
+        wal_cap_bytes: 256 << 20,
+        now: NOW,
+    };
+    let ledger: Arc<dyn Ledger> = Arc::new(Sqlite::open(options).await.unwrap());
+    let vault = Arc::new(Vault::new(MASTER_KEY));
+    let directory = Directory::load(Arc::clone(&ledger), vault).await.unwrap();
+    let stores: Vec<usize> = (0..size.stores).collect();
+    for some in stores.chunks(BATCH) {
+        let batch: Vec<Write> = some
+            .iter()
+            .map(|n| Write::AddStore(Box::new(NewStore { row: store(&directory, *n) })))
+            .collect();
+        ledger.write(&batch).await.unwrap();
+    }
+    let epochs: Vec<Write> =
+        (1..=size.stores).map(|id| Write::TakeEpoch(StoreId(id as i64))).collect();
+    for some in epochs.chunks(BATCH) {
+        for written in ledger.write(some).await.unwrap() {
+            assert!(matches!(written, Written::Epoch(1)));
+        }
+    }
+    let per_store = size.orders.div_ceil(size.stores);
+    let commits: Vec<usize> = (1..=size.stores).collect();
+    for some in commits.chunks(BATCH / 10) {
+        let batch: Vec<Write> = some
+            .iter()
+            .map(|id| Write::Commit(Box::new(orders(StoreId(*id as i64), per_store))))
+            .collect();
+        for written in ledger.write(&batch).await.unwrap() {
+            assert_eq!(written, Written::Committed);
+        }
+    }
+    let open: Vec<usize> = (0..size.open).collect();
+    for some in open.chunks(BATCH) {
+        let batch: Vec<Write> = some.iter().map(|n| Write::Journal(event(*n, size.stores))).collect();
+        ledger.write(&batch).await.unwrap();
+    }
+    ledger.close().await.unwrap();
+}
+
+fn store(directory: &Directory, n: usize) -> StoreRow {
+    let channel = ChannelKind::Shopify;
+    let slug = format!("shop-{n}");
+    let mut row = StoreRow {
+        id: StoreId(0),
+        account: AccountId(1),
+        index: 0,
+        channel,
+        name: slug.clone(),
+        domain: format!("{slug}.myshopify.com"),
+        slug,
+        api_url: None,
+        disconnected_at: None,
+        paused: false,
+        rules: Rules::defaults(channel),
+        rules_version: 1,
+        credentials: Vec::new(),
+        credential_group: Vec::new(),
+        token_due: None,
+        health: StoreHealth::default(),
+        created_at: NOW,
+        version: 0,
+    };
+    let credentials = Credentials {
+        client_id: Some("client".to_owned()),
+        client_secret: Some(SECRET.to_owned().into()),
+        ..Credentials::default()
+    };
+    directory.seal(&mut row, &credentials);
+    // All share one secret for the bench's ease; they are not stores of one app.
+    row.credential_group = n.to_be_bytes().to_vec();
+    row
+}
+
+fn orders(store: StoreId, count: usize) -> Commit {
+    let orders = (0..count).map(|n| OrderWrite { expected: 0, order: order(store, n) }).collect();
+    Commit {
+        account: AccountId(1),
+        store,
+        epoch: 1,
+        at: NOW,
+        rules_version: 1,
+        build: "bench",
+        closes: Vec::new(),
+        retries: Vec::new(),
+        recorded: Vec::new(),
+        requests: Vec::new(),
+        orders,
+        timeline: Vec::new(),
+    }
+}
+
+fn order(store: StoreId, n: usize) -> Order {
+    let amount = Amount::parse("20.00", "USD").unwrap();
+    let sighting = Sighting {
+        cart_order_id: CartOrderId((5_000_000_000 + n).to_string()),
+        number: n.to_string(),
+        name: format!("#{n}"),
+        placed_at: NOW,
+        updated_at: NOW,
+        cart: CartState { financial_status: Some("paid".to_owned()), ..CartState::default() },
+        content: Content {
+            currency: "USD".to_owned(),
+            totals: Totals { total: amount, original_total: amount, shipping: Amount::ZERO },
+            lines: vec![Line {
+                cart_line_id: n.to_string(),
+                sku: Some("CANDLE-1".to_owned()),
+                name: "A candle that smells of pine".to_owned(),
+                quantity: 1,
+                unit_price: amount,
+                product_id: Some("11".to_owned()),
+                variant_id: Some("12".to_owned()),
+            }],
+            email: Some(format!("buyer{n}@example.com")),
+            ..Content::default()
+        },
+    };
+    Order {
+        id: OrderId::new(store, sighting.cart_order_id.clone()),
+        account: AccountId(1),
+        number: format!("{store}-{n}"),
+        cart_number: sighting.number.clone(),
+        cart_name: sighting.name.clone(),
+        status: Status::AwaitingFulfillment,
+        held_back: None,
+        arrived_by: ArrivedBy::Instasync,
+        flags: Flags::default(),
+        placed_at: NOW,
+        created_at: NOW,
+        updated_at: NOW,
+        row_version: 1,
+        guard: Guard {
+            newest: sighting.version(Source::Webhook, NOW),
+            newest_content: sighting.content_hash(),
+            cancel_settled: None,
+            cancelled_by_cart: false,
+            fulfilment_settled: false,
+            archive_settled: false,
+            deleted_at: None,
+        },
+        content: sighting.content,
+        cart: sighting.cart,
+        tracking: None,
+    }
+}
+
+fn event(n: usize, stores: usize) -> NewEvent {
+    NewEvent {
+        account: AccountId(1),
+        store: StoreId((n % stores) as i64 + 1),
+        topic: "orders/create".to_owned(),
+        source: Source::Webhook,
+        delivery_id: Some(format!("open-{n}")),
+        key: DeliveryKey::of("orders/create", &format!("open-{n}")),
+        cart_order_id: None,
+        body: Bytes::from(order_body(1, 700_000_000 + n as u64, 6400)),
+        received_at: NOW,
+        triggered_at: None,
+        by: None,
+    }
+}

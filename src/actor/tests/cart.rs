@@ -1,0 +1,275 @@
+//! A cart that does what the test says: its deliveries are canonical sightings as JSON, its answers
+//! are set beforehand, and it can fail in every way there is.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+
+use crate::channel::{
+    Access, Channel, ChannelError, Credentials, Decoded, DeliveryHead, OrderRef, ScopeGap,
+    SigningKeys, Subscription, Token,
+};
+use crate::clock::Clock;
+use crate::domain::{
+    Amount, CartOrderId, CartState, ChannelKind, Content, Line, Sighting, Timestamp, Totals,
+};
+
+/// How the cart answers a read of an order.
+#[derive(Debug, Clone)]
+pub(crate) enum Reply {
+    /// As it stands in the cart.
+    Truth,
+    /// With this state.
+    State(Box<Sighting>),
+    /// No such order.
+    Absent,
+    /// Not at all.
+    Fail(ChannelError),
+    /// Never.
+    Hang,
+    /// The code that reads it crashes.
+    Panic,
+}
+
+#[derive(Default)]
+struct Script {
+    orders: HashMap<CartOrderId, Sighting>,
+    /// The next answers, by domain; then the truth.
+    replies: HashMap<String, Vec<Reply>>,
+    /// Reads that were asked for: domain, order, token.
+    reads: Vec<(String, OrderRef, String)>,
+    tokens: u32,
+    token_life: Option<Duration>,
+    refuses_tokens: bool,
+    subscriptions: Vec<Subscription>,
+}
+
+/// The cart of every store of a test world.
+pub(crate) struct Cart {
+    clock: Clock,
+    script: Mutex<Script>,
+    /// Reads pass one by one while it is closed.
+    gate: Semaphore,
+    gated: std::sync::atomic::AtomicBool,
+}
+
+impl Cart {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            script: Mutex::default(),
+            gate: Semaphore::new(0),
+            gated: std::sync::atomic::AtomicBool::new(false),
+        }
+    }
+
+    fn script<T>(&self, work: impl FnOnce(&mut Script) -> T) -> T {
+        work(&mut self.script.lock().unwrap())
+    }
+
+    /// Puts an order into the cart, or replaces it.
+    pub(crate) fn put(&self, sighting: &Sighting) {
+        self.script(|s| s.orders.insert(sighting.cart_order_id.clone(), sighting.clone()));
+    }
+
+    /// The next reads of a store are answered so, in this order.
+    pub(crate) fn answers(&self, domain: &str, replies: &[Reply]) {
+        let domain = domain.to_owned();
+        self.script(|s| s.replies.entry(domain).or_default().extend_from_slice(replies));
+    }
+
+    /// Reads of a store so far.
+    pub(crate) fn reads(&self, domain: &str) -> usize {
+        self.script(|s| s.reads.iter().filter(|(of, ..)| of == domain).count())
+    }
+
+    /// The token of the last read.
+    pub(crate) fn last_token(&self) -> Option<String> {
+        self.script(|s| s.reads.last().map(|(.., token)| token.clone()))
+    }
+
+    /// Tokens handed out so far.
+    pub(crate) fn tokens(&self) -> u32 {
+        self.script(|s| s.tokens)
+    }
+
+    /// How long tokens last from now on.
+    pub(crate) fn token_life(&self, life: Duration) {
+        self.script(|s| s.token_life = Some(life));
+    }
+
+    /// Whether client id and secret are refused.
+    pub(crate) fn refuses_tokens(&self, refuses: bool) {
+        self.script(|s| s.refuses_tokens = refuses);
+    }
+
+    /// Reads wait from now on, until [`Cart::let_pass`].
+    pub(crate) fn close_gate(&self) {
+        self.gated.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// Lets so many reads pass.
+    pub(crate) fn let_pass(&self, reads: usize) {
+        self.gate.add_permits(reads);
+    }
+}
+
+/// A paid order of one line, changed so many seconds after it was placed.
+pub(crate) fn order(id: u32, changed: i64) -> Sighting {
+    let placed_at = Timestamp::from_seconds(1_700_000_000);
+    let amount = |text| Amount::parse(text, "USD").unwrap();
+    Sighting {
+        cart_order_id: CartOrderId(id.to_string()),
+        number: id.to_string(),
+        name: format!("#{id}"),
+        placed_at,
+        updated_at: Timestamp(placed_at.0 + changed * 1_000_000),
+        cart: CartState { financial_status: Some("paid".into()), ..CartState::default() },
+        content: Content {
+            currency: "USD".into(),
+            totals: Totals {
+                total: amount("20"),
+                original_total: amount("20"),
+                shipping: Amount::ZERO,
+            },
+            lines: vec![Line {
+                cart_line_id: format!("{id}1"),
+                sku: Some("CANDLE".into()),
+                name: "Candle".into(),
+                quantity: 1,
+                unit_price: amount("20"),
+                product_id: None,
+                variant_id: None,
+            }],
+            ..Content::default()
+        },
+    }
+}
+
+#[async_trait]
+impl Channel for Cart {
+    fn kind(&self) -> ChannelKind {
+        ChannelKind::Shopify
+    }
+
+    fn default_base(&self, domain: &str) -> String {
+        format!("https://{domain}")
+    }
+
+    fn normalize_domain(&self, domain: &str) -> Result<String, String> {
+        Ok(domain.to_owned())
+    }
+
+    fn read_head(&self, _: &dyn Fn(&'static str) -> Option<String>) -> DeliveryHead {
+        DeliveryHead::default()
+    }
+
+    fn is_authentic(&self, _: &DeliveryHead, _: &[u8], _: &SigningKeys) -> bool {
+        true
+    }
+
+    /// Topics `order` (a sighting), `thin` and `deleted` (an order's id), `uninstalled`, `crash`.
+    fn decode(&self, topic: &str, body: &[u8]) -> Decoded {
+        let id = || CartOrderId(String::from_utf8_lossy(body).into_owned());
+        match topic {
+            "order" => serde_json::from_slice(body).map_or(Decoded::Unreadable, Decoded::Order),
+            "thin" => Decoded::Thin { cart_order_id: id(), deleted: false },
+            "deleted" => Decoded::Thin { cart_order_id: id(), deleted: true },
+            "uninstalled" => Decoded::CheckAccess,
+            "crash" => panic!("a body that crashes its reader"),
+            _ => Decoded::UnknownTopic,
+        }
+    }
+
+    fn known_topics(&self) -> &'static [&'static str] {
+        &["order", "thin", "deleted", "uninstalled", "crash"]
+    }
+
+    async fn new_token(
+        &self,
+        _: &str,
+        _: &str,
+        _: &Credentials,
+    ) -> Result<Token, ChannelError> {
+        let now = self.clock.now();
+        self.script(|s| {
+            if s.refuses_tokens {
+                return Err(ChannelError::Unauthorized("the app is not installed".to_owned()));
+            }
+            s.tokens += 1;
+            let life = s.token_life.unwrap_or(Duration::from_hours(24));
+            Ok(Token {
+                secret: format!("token-{}", s.tokens).into(),
+                expires_at: now.plus(life),
+                scopes: vec!["read_orders".to_owned()],
+            })
+        })
+    }
+
+    async fn granted_scopes(&self, _: &Access) -> Result<Vec<String>, ChannelError> {
+        Ok(vec!["read_orders".to_owned(), "read_all_orders".to_owned()])
+    }
+
+    fn scope_gaps(&self, _: &[String]) -> Vec<ScopeGap> {
+        Vec::new()
+    }
+
+    async fn fetch_order(
+        &self,
+        access: &Access,
+        which: &OrderRef,
+    ) -> Result<Option<Sighting>, ChannelError> {
+        use secrecy::ExposeSecret;
+        let token = access.token.expose_secret().to_owned();
+        let reply = self.script(|s| {
+            s.reads.push((access.domain.clone(), which.clone(), token));
+            let replies = s.replies.get_mut(&access.domain).filter(|r| !r.is_empty());
+            replies.map_or(Reply::Truth, |replies| replies.remove(0))
+        });
+        if self.gated.load(std::sync::atomic::Ordering::SeqCst) {
+            self.gate.acquire().await.unwrap().forget();
+        }
+        match reply {
+            Reply::Truth => Ok(self.script(|s| {
+                let found = s.orders.values().find(|order| match which {
+                    OrderRef::Id(id) => order.cart_order_id == *id,
+                    OrderRef::Name(name) => order.name == *name || order.number == *name,
+                });
+                found.cloned()
+            })),
+            Reply::State(sighting) => Ok(Some(*sighting)),
+            Reply::Absent => Ok(None),
+            Reply::Fail(error) => Err(error),
+            Reply::Hang => std::future::pending().await,
+            Reply::Panic => panic!("the code that reads orders crashes"),
+        }
+    }
+
+    fn absence_is_proof(&self, _: &[String], _: Option<Timestamp>, _: Timestamp) -> bool {
+        true
+    }
+
+    fn wanted_topics(&self) -> &'static [&'static str] {
+        &["order"]
+    }
+
+    async fn subscriptions(&self, _: &Access) -> Result<Vec<Subscription>, ChannelError> {
+        Ok(self.script(|s| s.subscriptions.clone()))
+    }
+
+    async fn subscribe(&self, _: &Access, topic: &str, url: &str) -> Result<(), ChannelError> {
+        self.script(|s| {
+            let id = s.subscriptions.len().to_string();
+            s.subscriptions.push(Subscription { id, topic: topic.to_owned(), url: url.to_owned() });
+        });
+        Ok(())
+    }
+
+    async fn unsubscribe(&self, _: &Access, id: &str) -> Result<(), ChannelError> {
+        self.script(|s| s.subscriptions.retain(|subscription| subscription.id != id));
+        Ok(())
+    }
+}
