@@ -1,4 +1,11 @@
-//! What the tests of several actors share.
+//! The actors together, and what the tests of several of them share.
+#![allow(clippy::disallowed_methods, reason = "tests wait on tokio's paused clock")]
+
+pub(crate) mod cart;
+mod crashes;
+mod reads;
+mod turns;
+pub(crate) mod world;
 
 use std::future::Future;
 use std::io;
