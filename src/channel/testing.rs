@@ -33,7 +33,7 @@ impl Reply {
     }
 
     /// 200 with JSON.
-    pub(super) fn json(body: impl ToString) -> Self {
+    pub(super) fn json(body: &(impl ToString + ?Sized)) -> Self {
         Self::http("200 OK", "content-type: application/json; charset=utf-8\r\n", &body.to_string())
     }
 }

@@ -80,21 +80,24 @@ fn is_private_v4(v4: Ipv4Addr) -> bool {
 }
 
 fn is_private_v6(v6: Ipv6Addr) -> bool {
-    let [a, b, .., y, z] = v6.segments();
+    let segments = v6.segments();
     // Addresses that carry an IPv4 address lead where that one leads.
-    let inner = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        is_private_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match v6.segments() {
-        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => return inner(y, z),
-        [0x2002, high, low, ..] => return inner(high, low),
+    match segments {
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => return is_private_v4(embedded(high, low)),
         _ => {}
     }
     // Outside 2000::/3 nothing is global; inside, Teredo, benchmarks, ORCHID and documentation.
-    a & 0xe000 != 0x2000
-        || (a == 0x2001 && (b < 0x200 || b == 0xdb8))
-        || (a == 0x3fff && b < 0x1000)
+    let [first, second, ..] = segments;
+    first & 0xe000 != 0x2000
+        || (first == 0x2001 && (second < 0x200 || second == 0xdb8))
+        || (first == 0x3fff && second < 0x1000)
+}
+
+fn embedded(high: u16, low: u16) -> Ipv4Addr {
+    let bits = (u32::from(high) << 16) | u32::from(low);
+    Ipv4Addr::from_bits(bits)
 }
 
 #[cfg(test)]

@@ -267,6 +267,6 @@ impl Text<'_> {
 }
 
 /// What an optional text says.
-pub(super) fn said<'t>(text: &'t Option<Text<'_>>) -> Option<&'t str> {
-    text.as_ref().map(Text::as_str)
+pub(super) fn said<'t>(text: Option<&'t Text<'_>>) -> Option<&'t str> {
+    text.map(Text::as_str)
 }

@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::error::Category;
 
 use super::canonical;
 use super::id::Id;
@@ -146,17 +145,15 @@ fn read<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Decoded> {
     let object = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     match serde_json::from_slice::<T>(body) {
         Ok(shape) if object => Ok(shape),
-        Ok(_) => Err(Decoded::WrongShape),
-        Err(error) if error.classify() == Category::Data && is_json(body) => {
-            Err(Decoded::WrongShape)
-        }
-        Err(_) => Err(Decoded::Unreadable),
+        Err(_) if !is_json(body) => Err(Decoded::Unreadable),
+        Ok(_) | Err(_) => Err(Decoded::WrongShape),
     }
 }
 
-/// Whether the whole body is JSON: a wrong field may stand before the place where it breaks.
+/// Whether the whole body is JSON. The error of a shape does not tell: a wrong field may stand
+/// before the place where the text breaks.
 fn is_json(body: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(body).is_ok()
+    str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
 #[cfg(test)]

@@ -321,8 +321,8 @@ fn wait(extensions: Option<&Extensions>) -> Duration {
         let status = &cost.throttle_status;
         (cost.requested_query_cost - status.currently_available) / status.restore_rate
     });
-    // A made-up report may divide by nothing: what is not a number waits the least.
-    let seconds = missing.max(1.0).min(LONGEST_WAIT);
+    // A made-up report may divide by nothing: what is no number waits the least.
+    let seconds = if missing > 1.0 { missing.min(LONGEST_WAIT) } else { 1.0 };
     Duration::from_secs_f64(seconds * (1.0 + 0.1 * rand::random::<f64>()))
 }
 

@@ -2,14 +2,14 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | [`signature`] | who signed a delivery (R8) |
-//! | [`delivery`] | headers, topics, and what a body is (R9) |
-//! | [`webhook_order`], [`graph_order`] | an order in each of the two shapes |
-//! | [`canonical`] | the one spelling of both (R12) |
-//! | [`graphql`], [`operations`] | calls, and the texts that are sent |
-//! | [`fetch`] | one order as the cart has it now (R7) |
-//! | [`connect`] | domain, tokens, scopes (R47) |
-//! | [`subscriptions`] | webhook subscriptions (R43) |
+//! | `signature` | who signed a delivery (R8) |
+//! | `delivery` | headers, topics, and what a body is (R9) |
+//! | `webhook_order`, `graph_order` | an order in each of the two shapes |
+//! | `canonical` | the one spelling of both (R12) |
+//! | `graphql`, `operations` | calls, and the texts that are sent |
+//! | `fetch` | one order as the cart has it now (R7) |
+//! | `connect` | domain, tokens, scopes (R47) |
+//! | `subscriptions` | webhook subscriptions (R43) |
 
 mod canonical;
 mod connect;

@@ -118,7 +118,7 @@ mod tests {
 
     fn objecting(operation: &str, message: &str) -> Reply {
         let errors = json!([{ "field": ["webhookSubscription"], "message": message }]);
-        Reply::json(json!({ "data": { operation: { "userErrors": errors } } }))
+        Reply::json(&json!({ "data": { operation: { "userErrors": errors } } }))
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
         let page = |id: &str, topic: &str, more: bool| {
             let node = json!({ "id": id, "topic": topic, "uri": "https://us.example/hook" });
             let info = json!({ "hasNextPage": more, "endCursor": format!("after-{id}") });
-            Reply::json(json!({ "data": { "webhookSubscriptions": { "pageInfo": info,
+            Reply::json(&json!({ "data": { "webhookSubscriptions": { "pageInfo": info,
                 "nodes": [node] } } }))
         };
         let (cart, shop) =
@@ -153,7 +153,7 @@ mod tests {
     #[tokio::test]
     async fn r43_a_topic_is_subscribed() {
         let done = json!({ "data": { "webhookSubscriptionCreate": { "userErrors": [] } } });
-        let (cart, shop) = shop(vec![Reply::json(done)]).await;
+        let (cart, shop) = shop(vec![Reply::json(&done)]).await;
         create(&shop.graph(), "orders/create", "https://us.example/hook").await.unwrap();
         let asked = cart.asked().remove(0).json();
         assert_eq!(asked["operationName"], "WebhookCreate");

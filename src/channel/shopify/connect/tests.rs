@@ -49,7 +49,7 @@ fn r1_what_is_no_shop_domain_is_refused_in_words(#[case] typed: &str) {
 async fn r47_a_token_lives_as_long_as_the_cart_says() {
     let body =
         r#"{"access_token":"shpat_1","scope":"read_orders, write_products","expires_in":86399}"#;
-    let cart = Cart::answering(vec![Reply::json(body)]).await;
+    let cart = Cart::answering(vec![Reply::json(&body)]).await;
     let token = new_token(&client(), &cart.base, &credentials(), NOW).await.unwrap();
     assert_eq!(token.secret.expose_secret(), "shpat_1");
     assert_eq!(token.expires_at, NOW.plus(Duration::from_secs(86_399)));
@@ -91,7 +91,7 @@ async fn a_token_is_not_asked_for_without_credentials() {
 #[case(r#"{"access_token":null}"#)]
 #[tokio::test]
 async fn an_answer_without_a_token_is_none(#[case] body: &str) {
-    let error = token_from(Reply::json(body)).await.unwrap_err();
+    let error = token_from(Reply::json(&body)).await.unwrap_err();
     assert!(matches!(error, ChannelError::Protocol(_)), "{error:?}");
 }
 
@@ -105,7 +105,7 @@ async fn no_shop_there_is_no_question_of_credentials() {
 async fn granted_scopes_are_listed() {
     let scopes = json!([{ "handle": "read_orders" }, { "handle": "write_inventory" }]);
     let body = json!({ "data": { "currentAppInstallation": { "accessScopes": scopes } } });
-    let shop = answering(Reply::json(body)).await;
+    let shop = answering(Reply::json(&body)).await;
     let granted = granted_scopes(&shop.graph()).await.unwrap();
     assert_eq!(granted, ["read_orders", "write_inventory"]);
 }

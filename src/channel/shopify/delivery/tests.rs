@@ -53,12 +53,16 @@ fn r9_every_topic_has_an_answer(#[case] topic: &str, #[case] expected: Decoded) 
 #[rstest]
 #[case::nothing("", Decoded::Unreadable)]
 #[case::text("not JSON", Decoded::Unreadable)]
-#[case::not_utf8("{\"id\":1,\"name\":\"\u{0}\",\"line_items\":[]}", Decoded::Unreadable)]
+#[case::control_character("{\"id\":1,\"name\":\"\u{0}\",\"line_items\":[]}", Decoded::Unreadable)]
 #[case::cut("{\"id\":1,\"line_items\":[", Decoded::Unreadable)]
 #[case::more_behind("{\"id\":1,\"line_items\":[]} {}", Decoded::Unreadable)]
 #[case::wrong_then_cut("{\"id\":\"x\",\"line_items\":[", Decoded::Unreadable)]
 #[case::other_json("42", Decoded::WrongShape)]
 #[case::array("[1, 2]", Decoded::WrongShape)]
+#[case::array_for_object(
+    "{\"id\":1,\"line_items\":[],\"shipping_lines\":[[\"a\",true,0]]}",
+    Decoded::WrongShape
+)]
 #[case::no_id("{\"line_items\":[]}", Decoded::WrongShape)]
 #[case::no_lines("{\"id\":1}", Decoded::WrongShape)]
 #[case::null_lines("{\"id\":1,\"line_items\":null}", Decoded::WrongShape)]
@@ -69,6 +73,12 @@ fn r9_every_topic_has_an_answer(#[case] topic: &str, #[case] expected: Decoded) 
 #[case::negative("{\"id\":1,\"line_items\":[{\"id\":1,\"quantity\":-1}]}", Decoded::WrongShape)]
 fn r9_what_is_no_order_is_told_apart(#[case] body: &str, #[case] expected: Decoded) {
     assert_eq!(decode("orders/create", body.as_bytes()), expected);
+}
+
+#[test]
+fn r9_bytes_that_are_no_text_are_unreadable() {
+    let body = b"{\"id\":1,\"name\":\"\xff\",\"line_items\":[]}";
+    assert_eq!(decode("orders/create", body), Decoded::Unreadable);
 }
 
 #[test]

@@ -17,17 +17,17 @@ fn named(name: &str) -> OrderRef {
 }
 
 fn answer(order: &Value) -> Reply {
-    Reply::json(json!({ "data": { "order": order } }))
+    Reply::json(&json!({ "data": { "order": order } }))
 }
 
 fn found(orders: &[Value]) -> Reply {
     let info = json!({ "hasNextPage": false, "endCursor": null });
-    Reply::json(json!({ "data": { "orders": { "pageInfo": info, "nodes": orders } } }))
+    Reply::json(&json!({ "data": { "orders": { "pageInfo": info, "nodes": orders } } }))
 }
 
 fn too_costly() -> Reply {
     let error = json!({ "message": "too much", "extensions": { "code": "MAX_COST_EXCEEDED" } });
-    Reply::json(json!({ "errors": [error] }))
+    Reply::json(&json!({ "errors": [error] }))
 }
 
 /// The order with these of its lines, and a cursor if it goes on.

@@ -49,7 +49,7 @@ fn error(code: &str, message: &str, path: &Value) -> Value {
 
 #[tokio::test]
 async fn a_call_names_version_token_and_operation() {
-    let (cart, shop) = shop(vec![Reply::json(json!({ "data": { "x": 1 } }))]).await;
+    let (cart, shop) = shop(vec![Reply::json(&json!({ "data": { "x": 1 } }))]).await;
     let data: Value = shop.graph().ask(&APP_SCOPES, json!({ "v": 2 })).await.unwrap();
     assert_eq!(data, json!({ "x": 1 }));
     let asked = cart.asked().remove(0);
@@ -77,7 +77,7 @@ async fn r46_throttled_waits_until_the_bucket_holds_the_cost(
     #[case] seconds: f64,
 ) {
     let errors = [error("THROTTLED", "Throttled", &json!(null))];
-    let reply = Reply::json(json!({ "errors": errors, "extensions": { "cost": cost } }));
+    let reply = Reply::json(&json!({ "errors": errors, "extensions": { "cost": cost } }));
     let Err(ChannelError::Throttled { after }) = ask(reply).await else { panic!("not throttled") };
     let range = seconds..=seconds * 1.1;
     assert!(range.contains(&after.as_secs_f64()), "{after:?} is not in {range:?}");
@@ -118,7 +118,7 @@ async fn r47_statuses_are_put_into_words(
 #[case("Not Found", false)]
 #[tokio::test]
 async fn r47_errors_may_be_a_plain_text(#[case] text: &str, #[case] unauthorized: bool) {
-    let error = ask(Reply::json(json!({ "errors": text }))).await.unwrap_err();
+    let error = ask(Reply::json(&json!({ "errors": text }))).await.unwrap_err();
     assert_eq!(matches!(error, ChannelError::Unauthorized(_)), unauthorized, "{error}");
 }
 
@@ -126,7 +126,7 @@ async fn r47_errors_may_be_a_plain_text(#[case] text: &str, #[case] unauthorized
 async fn a_denied_root_names_what_to_grant() {
     let message = "Access denied for orders field. Required access: `read_orders` access scope.";
     let errors = [error("ACCESS_DENIED", message, &json!(["orders"]))];
-    let reply = Reply::json(json!({ "data": { "orders": null }, "errors": errors }));
+    let reply = Reply::json(&json!({ "data": { "orders": null }, "errors": errors }));
     let Err(ChannelError::Rejected(why)) = ask(reply).await else { panic!("not rejected") };
     assert!(why.contains("read_orders") && why.contains("Dev Dashboard"), "{why}");
 }
@@ -140,14 +140,14 @@ async fn withheld_fields_leave_the_rest() {
 
     let failed = error("INTERNAL_SERVER_ERROR", "Something", &json!(["order", "note"]));
     let body = json!({ "data": {}, "errors": [body["errors"][0], failed] });
-    let error = ask(Reply::json(body)).await.unwrap_err();
+    let error = ask(Reply::json(&body)).await.unwrap_err();
     assert!(error.is_outage(), "another error beside it counts: {error}");
 }
 
 #[tokio::test]
 async fn withheld_fields_that_are_needed_are_told() {
     let denied = error("ACCESS_DENIED", "No lines for you", &json!(["order", "lineItems"]));
-    let shop = answering(Reply::json(json!({ "data": null, "errors": [denied] }))).await;
+    let shop = answering(Reply::json(&json!({ "data": null, "errors": [denied] }))).await;
     let answer = shop.graph().ask::<Value>(&APP_SCOPES, json!({})).await;
     let Err(Fault::Failed(ChannelError::Rejected(why))) = answer else { panic!("{answer:?}") };
     assert!(why.contains("No lines for you"), "{why}");
@@ -158,11 +158,11 @@ async fn a_misunderstood_search_is_an_error() {
     let warnings = json!([{ "field": "nam", "message": "Invalid search field for this query." }]);
     let search = json!([{ "path": ["orders"], "query": "nam:1", "warnings": warnings }]);
     let body = json!({ "data": {}, "extensions": { "search": search } });
-    let error = ask(Reply::json(body)).await.unwrap_err();
+    let error = ask(Reply::json(&body)).await.unwrap_err();
     assert!(matches!(error, ChannelError::Rejected(_)), "{error}");
     assert!(error.to_string().contains("Invalid search field"), "{error}");
     let quiet = json!({ "data": {}, "extensions": { "search": [{ "path": ["orders"] }] } });
-    assert!(ask(Reply::json(quiet)).await.is_ok());
+    assert!(ask(Reply::json(&quiet)).await.is_ok());
 }
 
 #[rstest]
@@ -183,7 +183,7 @@ async fn what_is_no_answer_is_said_to_be_none(#[case] reply: Reply) {
 async fn i12_no_error_repeats_the_token() {
     let message = format!("token {TOKEN} is\r\n unknown {}", "x".repeat(1_000));
     let errors = [error("undefinedField", &message, &json!(null))];
-    let error = ask(Reply::json(json!({ "errors": errors }))).await.unwrap_err().to_string();
+    let error = ask(Reply::json(&json!({ "errors": errors }))).await.unwrap_err().to_string();
     assert!(!error.contains(TOKEN) && !error.contains('\n') && error.len() < 300, "{error}");
 }
 

@@ -42,7 +42,65 @@ fn r17_an_order_holds_what_the_cart_told() {
     let mut order = plain();
     order.lines[0].current = 0;
     let sighting = by_webhook(&order.webhook(Nothing::Null));
-    insta::assert_json_snapshot!(sighting, @"");
+    insta::assert_json_snapshot!(sighting, @r##"
+    {
+      "cart_order_id": "820982911946154508",
+      "number": "1001",
+      "name": "#1001",
+      "placed_at": "2026-11-18T11:06:40Z",
+      "updated_at": "2026-11-18T11:07:40Z",
+      "cart": {
+        "financial_status": "paid",
+        "fulfillment_status": null,
+        "status_id": null,
+        "cancelled_at": null,
+        "cancel_reason": null,
+        "archived": false,
+        "test": false
+      },
+      "content": {
+        "currency": "USD",
+        "totals": {
+          "total": "49.80",
+          "original_total": "69.70",
+          "shipping": "10.00"
+        },
+        "lines": [
+          {
+            "cart_line_id": "14",
+            "sku": "CANDLE-1",
+            "name": "CANDLE-1 – large",
+            "quantity": 2,
+            "unit_price": "19.90",
+            "product_id": "11",
+            "variant_id": "12"
+          }
+        ],
+        "shipping_address": {
+          "name": "NAME",
+          "company": "COMPANY",
+          "address1": "ADDRESS1",
+          "address2": null,
+          "city": "CITY",
+          "province": "PROVINCE",
+          "province_code": "PROVINCE_CODE",
+          "zip": "ZIP",
+          "country": "COUNTRY",
+          "country_code": "COUNTRY_CODE",
+          "phone": "PHONE"
+        },
+        "email": "buyer@example.com",
+        "phone": null,
+        "shipping_method": "Standard",
+        "note": "Tom & Jerry / \"café\"",
+        "tags": [
+          "first",
+          "gift"
+        ],
+        "source": "web"
+      }
+    }
+    "##);
     assert_same(&order, Nothing::Null, Nothing::Null);
 }
 
