@@ -80,6 +80,7 @@ impl Credentials {
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde hands fields over by reference")]
 fn expose<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     secret.as_ref().map(ExposeSecret::expose_secret).serialize(serializer)
 }

@@ -8,6 +8,8 @@ pub mod credentials;
 pub mod error;
 pub mod http;
 pub mod shopify;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 
@@ -15,7 +17,7 @@ use async_trait::async_trait;
 
 pub use credentials::{Credentials, SigningKeys, Token, WebhookSecret};
 pub use error::ChannelError;
-pub use http::{CartHttp, Outbound};
+pub use http::{CartHttp, ClientError, Outbound};
 
 use crate::domain::{CartOrderId, ChannelKind, Sighting, Timestamp};
 
@@ -133,12 +135,14 @@ pub trait Channel: Send + Sync + 'static {
 
     // === Calling ===
 
-    /// Asks for a token that expires. `Unauthorized` if the cart refuses the credentials.
+    /// Asks for a token that expires, its life counted from `now`. `Unauthorized` if the cart
+    /// refuses the credentials.
     async fn new_token(
         &self,
         domain: &str,
         base: &str,
         credentials: &Credentials,
+        now: Timestamp,
     ) -> Result<Token, ChannelError>;
 
     /// Scopes granted to the token.

@@ -124,8 +124,9 @@ impl Caller {
                 "there is no token and no client id and secret to ask for one".to_owned(),
             ));
         }
+        let now = self.resources.clock.now();
         let answer =
-            self.channel.new_token(&self.store.domain, &self.base(), credentials).await;
+            self.channel.new_token(&self.store.domain, &self.base(), credentials, now).await;
         self.count(&answer);
         let token = answer?;
         let secret = token.secret.clone();

@@ -66,7 +66,13 @@ impl Channel for TestCart {
         &["orders/create", "orders/updated"]
     }
 
-    async fn new_token(&self, _: &str, _: &str, _: &Credentials) -> Result<Token, ChannelError> {
+    async fn new_token(
+        &self,
+        _: &str,
+        _: &str,
+        _: &Credentials,
+        _: Timestamp,
+    ) -> Result<Token, ChannelError> {
         out_of_reach()
     }
 

@@ -1,0 +1,5 @@
+//! What concerns both shapes of an order at once.
+
+mod fuzz;
+pub(super) mod order;
+mod shapes;
