@@ -79,8 +79,8 @@ pub struct Guard {
     pub gone_at: Option<Timestamp>,
     /// When a fetch last found it. Lists lag behind, so polls do not count.
     pub found_at: Option<Timestamp>,
-    /// The second whose tie a fetch was asked to settle: once is enough (R12).
-    pub tie_asked: Option<Timestamp>,
+    /// The second whose webhooks a read settles, or was asked to: one is enough (R12).
+    pub tie_settled: Option<Timestamp>,
 }
 
 impl Guard {

@@ -217,6 +217,11 @@ impl Version {
         self.source == FETCH
     }
 
+    /// A read of this very second was outranked by it (R12: cancelled before source).
+    pub fn outranks_read(&self, other: &Self) -> bool {
+        self.updated_at == other.updated_at && other.source != WEBHOOK && self > other
+    }
+
     /// Two webhooks of one second that differ: only a fetch can settle which is right (R12).
     pub fn ties_with(&self, other: &Self) -> bool {
         self.source == WEBHOOK

@@ -67,11 +67,12 @@ fn further(
     version: Version,
     context: &Context<'_>,
 ) -> Decision {
-    let age = Age::of(&version, &order.guard.newest);
-    let fetch = version.ties_with(&order.guard.newest)
-        && order.guard.tie_asked != Some(version.updated_at);
-    if fetch {
-        order.guard.tie_asked = Some(version.updated_at);
+    let newest = order.guard.newest;
+    let age = Age::of(&version, &newest);
+    let second = Some(version.updated_at);
+    let fetch = version.ties_with(&newest) && order.guard.tie_settled != second;
+    if fetch || version.outranks_read(&newest) {
+        order.guard.tie_settled = second;
     }
     if version.is_fetch() {
         order.guard.found_at = order.guard.found_at.max(Some(version.read_at));
@@ -210,7 +211,7 @@ fn new_order(sighting: &Sighting, version: Version, context: &Context<'_>) -> Or
             archive_settled: false,
             gone_at: None,
             found_at: version.is_fetch().then_some(version.read_at),
-            tie_asked: None,
+            tie_settled: None,
         },
         tracking: None,
     };

@@ -166,6 +166,15 @@ fn r12_a_tie_of_held_back_webhooks_is_fetched_too() {
     assert!(book.webhook(&paid(2)).fetch, "also when it imports");
 }
 
+#[test]
+fn r12_a_second_that_was_read_needs_no_fetch_any_more() {
+    let mut book = Book::after([paid(2)]);
+    book.poll(&paid(2), 3);
+    assert!(!book.webhook(&paid(2).cancelled(2)).fetch);
+    assert!(!book.webhook(&paid(2)).fetch);
+    book.check(Status::Cancelled, &[]);
+}
+
 #[rstest]
 #[case(Source::Poll)]
 #[case(Source::Fetch)]
