@@ -58,8 +58,16 @@ fn r18_every_status_meets_every_command() {
 }
 
 #[rstest]
-#[case(HeldBack, cancel(), "The order is held back (its payment is still pending); import it anyway before it can be cancelled.")]
-#[case(HeldBack, Command::Unarchive, "The order is held back (its payment is still pending); import it anyway before it can be taken out of the archive.")]
+#[case(
+    HeldBack,
+    cancel(),
+    "The order is held back (its payment is still pending); import it anyway before it can be cancelled."
+)]
+#[case(
+    HeldBack,
+    Command::Unarchive,
+    "The order is held back (its payment is still pending); import it anyway before it can be taken out of the archive."
+)]
 #[case(Shipped, cancel(), "The order has been shipped; a shipped order cannot be cancelled.")]
 #[case(Cancelled, ship(), "The order is cancelled; restore it before it can be shipped.")]
 #[case(Shipped, Command::Restore, "The order is shipped; only a cancelled order can be restored.")]

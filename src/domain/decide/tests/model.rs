@@ -43,7 +43,7 @@ pub(super) fn history(payment: &'static str, changes: &[(Change, i64)]) -> Vec<S
 /// One thing we are told.
 #[derive(Debug, Clone)]
 pub(super) enum Told {
-    Seen { said: Sighting, source: Source, read_at: Timestamp },
+    Seen { said: Box<Sighting>, source: Source, read_at: Timestamp },
     Gone { read_at: Timestamp },
 }
 
@@ -59,7 +59,9 @@ impl Told {
 
     pub(super) fn seen(&self) -> Option<(&Sighting, Version)> {
         match self {
-            Self::Seen { said, source, read_at } => Some((said, said.version(*source, *read_at))),
+            Self::Seen { said, source, read_at } => {
+                Some((said.as_ref(), said.version(*source, *read_at)))
+            }
             Self::Gone { .. } => None,
         }
     }

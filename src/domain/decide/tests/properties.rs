@@ -54,7 +54,7 @@ fn telling(states: Vec<Sighting>, deletions: u32) -> impl Strategy<Value = Told>
         let said = states[nth].clone();
         let read_at = Timestamp(said.updated_at.0 + nth as i64 * 1000 + moment);
         match source {
-            Some(source) => Told::Seen { said, source, read_at },
+            Some(source) => Told::Seen { said: Box::new(said), source, read_at },
             None => Told::Gone { read_at },
         }
     })
@@ -161,7 +161,8 @@ fn nothing_came_and_went(book: &Book, told: &[Told]) -> bool {
         let [a, b] = pair else { return true };
         let revived = a.cancelled_at.is_some() && b.cancelled_at.is_none();
         let unfulfilled = a.is_fulfilled() && !b.is_fulfilled();
-        let shipped_after_cancel = a.cancelled_at.is_some() && !a.is_fulfilled() && b.is_fulfilled();
+        let shipped_after_cancel =
+            a.cancelled_at.is_some() && !a.is_fulfilled() && b.is_fulfilled();
         let unarchived = a.archived && !b.archived;
         !revived && !(ships && (unfulfilled || shipped_after_cancel)) && !(archives && unarchived)
     })
@@ -278,7 +279,7 @@ proptest! {
         };
         prop_assume!(!told.iter().filter_map(Told::seen).any(|(said, _)| revived(said)));
         let read_at = at(100);
-        let fetch = Told::Seen { said: last.clone(), source: Source::Fetch, read_at };
+        let fetch = Told::Seen { said: Box::new(last.clone()), source: Source::Fetch, read_at };
         told.insert(nth.index(told.len() + 1), fetch);
         let mut book = Book::new();
         for told in seen_first(told) {

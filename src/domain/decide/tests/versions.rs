@@ -108,7 +108,8 @@ fn r12_ii_content_is_of_the_first_eligible_sighting_that_reached_us(
     #[case] arrival: &[usize],
     #[case] content: &str,
 ) {
-    let told = [paid(1).edited("first"), paid(2).edited("second"), paid(3).edited("x").cancelled(3)];
+    let told =
+        [paid(1).edited("first"), paid(2).edited("second"), paid(3).edited("x").cancelled(3)];
     let mut book = Book::new();
     for index in arrival {
         book.webhook(&told[*index]);
