@@ -25,7 +25,7 @@ pub fn lag(attempts: u32) -> Option<Duration> {
 
 /// How long to wait after the `failures`-th failure in a row of somebody else's system.
 pub fn outage(failures: u32) -> Duration {
-    nth(&OUTAGE, failures).unwrap_or(Duration::from_secs(60))
+    nth(&OUTAGE, failures).unwrap_or(Duration::from_mins(1))
 }
 
 fn nth(schedule: &[u64], attempts: u32) -> Option<Duration> {
@@ -52,6 +52,6 @@ mod tests {
     #[test]
     fn r46_an_outage_is_waited_out_for_ever() {
         assert_eq!(outage(1), Duration::from_secs(1));
-        assert_eq!(outage(1_000_000), Duration::from_secs(60));
+        assert_eq!(outage(1_000_000), Duration::from_mins(1));
     }
 }

@@ -75,8 +75,19 @@ pub struct Guard {
     pub fulfilment_settled: bool,
     /// The cart's archived state that was last acted on (R22).
     pub archive_settled: bool,
-    /// When a fetch confirmed that the cart no longer has it (R25).
-    pub deleted_at: Option<Timestamp>,
+    /// When a fetch last said that the cart does not have it (R25).
+    pub gone_at: Option<Timestamp>,
+    /// When a fetch last found it. Lists lag behind, so polls do not count.
+    pub found_at: Option<Timestamp>,
+    /// The second whose webhooks a read settles, or was asked to: one is enough (R12).
+    pub tie_settled: Option<Timestamp>,
+}
+
+impl Guard {
+    /// The last fetch that looked for it did not find it (R25).
+    pub fn is_gone(&self) -> bool {
+        self.gone_at > self.found_at
+    }
 }
 
 /// Where an order stands here (R18).

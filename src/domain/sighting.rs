@@ -134,6 +134,11 @@ pub struct Address {
     pub phone: Option<String>,
 }
 
+/// Ranks of sources among sightings of one second.
+const WEBHOOK: u8 = 0;
+const POLL: u8 = 1;
+const FETCH: u8 = 2;
+
 /// Where a sighting stands in the total order of an order's versions (R12). The derived order of
 /// the fields *is* the rule: cart's time, cancelled or not, source, time of the fetch, content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -182,9 +187,9 @@ impl Sighting {
     /// Its place among the versions of its order when it came from `source`, read at `read_at`.
     pub fn version(&self, source: Source, read_at: Timestamp) -> Version {
         let (rank, read_at) = match source {
-            Source::Poll => (1, read_at),
-            Source::Fetch => (2, read_at),
-            _ => (0, Timestamp::default()),
+            Source::Poll => (POLL, read_at),
+            Source::Fetch => (FETCH, read_at),
+            _ => (WEBHOOK, Timestamp::default()),
         };
         Version {
             updated_at: self.updated_at,
@@ -207,10 +212,20 @@ impl Version {
         self.updated_at == other.updated_at && self.hash == other.hash
     }
 
+    /// It was read by itself, not told by a webhook or read in a list.
+    pub fn is_fetch(&self) -> bool {
+        self.source == FETCH
+    }
+
+    /// A read of this very second was outranked by it (R12: cancelled before source).
+    pub fn outranks_read(&self, other: &Self) -> bool {
+        self.updated_at == other.updated_at && other.source != WEBHOOK && self > other
+    }
+
     /// Two webhooks of one second that differ: only a fetch can settle which is right (R12).
     pub fn ties_with(&self, other: &Self) -> bool {
-        self.source == 0
-            && other.source == 0
+        self.source == WEBHOOK
+            && other.source == WEBHOOK
             && self.updated_at == other.updated_at
             && self.hash != other.hash
     }

@@ -116,6 +116,8 @@ pub struct Entry {
 /// The entry as a plain sentence.
 pub fn sentence(kind: Kind, by: &str, details: &Details) -> String {
     let fact = |name: &str| details.get(name).map(String::as_str);
+    // What the cart did stays its deed, whoever's read found it out.
+    let by = fact("cart").unwrap_or(by);
     match kind {
         Kind::Imported => {
             let number = fact("number").unwrap_or("an order");
@@ -172,16 +174,25 @@ pub fn sentence(kind: Kind, by: &str, details: &Details) -> String {
             other => format!("Flagged {}.", other.replace('_', " ")),
         },
         Kind::FlagCleared => {
-            format!("No longer {}.", fact("flag").unwrap_or_default().replace('_', " "))
+            let flag = fact("flag").unwrap_or_default().replace('_', " ");
+            format!("No longer flagged as {flag}.")
         }
-        Kind::CartChanged => match (fact("financial_status"), fact("fulfillment_status")) {
-            (Some(payment), Some(fulfilment)) => {
-                format!("In the cart it is now {payment} and {fulfilment}.")
+        Kind::CartChanged => {
+            let is = |name, yes, no| fact(name).map(|value| if value == "true" { yes } else { no });
+            let now = [
+                fact("financial_status"),
+                fact("fulfillment_status"),
+                is("cancelled", "cancelled", "no longer cancelled"),
+                is("archived", "archived", "no longer archived"),
+            ];
+            match now.into_iter().flatten().collect::<Vec<_>>().as_slice() {
+                [] => "Its state in the cart changed.".to_owned(),
+                [one] => format!("In the cart it is now {one}."),
+                [most @ .., last] => {
+                    format!("In the cart it is now {} and {last}.", most.join(", "))
+                }
             }
-            (Some(payment), None) => format!("In the cart it is now {payment}."),
-            (None, Some(fulfilment)) => format!("In the cart it is now {fulfilment}."),
-            (None, None) => "Its state in the cart changed.".to_owned(),
-        },
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::super::command::{Command, Tracking};
 use super::super::event::EventState;
 use super::super::order::{ArrivedBy, Flag, Order, Status};
 use super::super::timeline::{Details, Entry, Kind};
-use super::settle::flags_of;
+use super::settle::follow;
 use super::{Context, Decision, Outcome, Refusal, entry, fact};
 
 pub(super) fn decide(
@@ -25,7 +25,8 @@ pub(super) fn decide(
         Command::Unarchive => archive(&mut order, false, context)?,
         Command::ImportAnyway => import_anyway(&mut order, context)?,
     };
-    order.flags = flags_of(&order);
+    let mut timeline = vec![entry];
+    follow(&mut order, context, &mut timeline);
     let outcome = match command {
         Command::ImportAnyway => Outcome::Created,
         Command::Cancel { .. } => Outcome::Cancelled,
@@ -35,7 +36,7 @@ pub(super) fn decide(
         state: EventState::Done,
         reason: None,
         order: Some(order),
-        timeline: vec![entry],
+        timeline,
         fetch: false,
         outcome,
     })
@@ -110,7 +111,8 @@ fn ship(order: &mut Order, tracking: &Tracking, context: &Context<'_>) -> Result
 
 fn archive(order: &mut Order, up: bool, context: &Context<'_>) -> Result<Entry, Refusal> {
     if !order.is_in_book() {
-        return refuse_held_back(order, "archived");
+        let verb = if up { "archived" } else { "taken out of the archive" };
+        return refuse_held_back(order, verb);
     }
     if order.flags.has(Flag::Archived) == up {
         return refuse(if up {

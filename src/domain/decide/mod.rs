@@ -122,17 +122,41 @@ pub fn decide(
         Input::Gone { read_at } => sighting::gone(order, *read_at, context),
         Input::Asked(command) => command::decide(order, command, context)?,
     };
-    if let Some(changed) = &mut decision.order {
-        changed.row_version = order.map_or(1, |before| before.row_version + 1);
-        if !decision.timeline.is_empty() {
-            changed.updated_at = context.now;
+    if decision.order.as_ref() == order {
+        decision.order = None;
+    }
+    if let Some(after) = &mut decision.order {
+        after.row_version = order.map_or(1, |before| before.row_version.saturating_add(1));
+        let told = !decision.timeline.is_empty();
+        if told || order.is_some_and(|before| shown(before) != shown(after)) {
+            after.updated_at = context.now;
         }
     }
     Ok(decision)
 }
 
+/// What people see of an order; the rest of the row is kept for deciding.
+fn shown(order: &Order) -> impl PartialEq + '_ {
+    (
+        (order.status, order.held_back, order.flags, order.arrived_by),
+        (&order.number, &order.cart_name, order.placed_at, order.created_at),
+        (&order.content, &order.cart, &order.tracking),
+    )
+}
+
 fn entry(kind: Kind, rule: &'static str, details: Details, context: &Context<'_>) -> Entry {
     Entry { at: context.now, kind, by: context.by.clone(), rule, details }
+}
+
+/// An entry for what the cart did, whoever's read found it out.
+fn entry_of_cart(
+    kind: Kind,
+    rule: &'static str,
+    mut details: Details,
+    context: &Context<'_>,
+) -> Entry {
+    details.insert("cart".to_owned(), context.channel.title().to_owned());
+    entry(kind, rule, details, context)
 }
 
 fn fact(name: &str, value: impl Into<String>) -> Details {

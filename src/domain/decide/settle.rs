@@ -6,7 +6,7 @@
 use super::super::order::{Flag, Flags, Order, Status};
 use super::super::rules::{Archives, Cancels, ShippedInCart};
 use super::super::timeline::{Details, Entry, Kind};
-use super::{Context, entry, fact};
+use super::{Context, entry, entry_of_cart, fact};
 
 /// Flags that follow the newest state, with the rule that asks for each.
 const FOLLOWING: [(Flag, &str); 6] = [
@@ -27,6 +27,11 @@ pub(super) fn settle(order: &mut Order, context: &Context<'_>, timeline: &mut Ve
         settle_cancellation(order, context, timeline);
         settle_archive(order, context, timeline);
     }
+    follow(order, context, timeline);
+}
+
+/// Brings the flags up to date with status and newest state, and tells what changed (R25).
+pub(super) fn follow(order: &mut Order, context: &Context<'_>, timeline: &mut Vec<Entry>) {
     let before = order.flags;
     order.flags = flags_of(order);
     for (flag, rule) in FOLLOWING {
@@ -41,13 +46,13 @@ pub(super) fn settle(order: &mut Order, context: &Context<'_>, timeline: &mut Ve
 }
 
 /// The flags as status and newest state ask for; those that people or polls set stay.
-pub(super) fn flags_of(order: &Order) -> Flags {
+fn flags_of(order: &Order) -> Flags {
     let cart = &order.cart;
     let unsettled_cancel =
         cart.cancelled_at.is_some() && cart.cancelled_at != order.guard.cancel_settled;
     let mut flags = order.flags;
     flags.set(Flag::Test, cart.test);
-    flags.set(Flag::DeletedInCart, order.guard.deleted_at.is_some());
+    flags.set(Flag::DeletedInCart, order.guard.is_gone());
     flags.set(Flag::RefundedInCart, order.is_in_book() && cart.is_refunded());
     flags.set(Flag::CancelledLate, order.status == Status::Shipped && unsettled_cancel);
     flags.set(
@@ -68,7 +73,7 @@ fn settle_fulfilment(order: &mut Order, context: &Context<'_>, timeline: &mut Ve
     if acts {
         order.status = Status::Shipped;
         order.guard.fulfilment_settled = true;
-        timeline.push(entry(Kind::Shipped, "R26", Details::new(), context));
+        timeline.push(entry_of_cart(Kind::Shipped, "R26", Details::new(), context));
     }
 }
 
@@ -84,11 +89,12 @@ fn settle_cancellation(order: &mut Order, context: &Context<'_>, timeline: &mut 
             order.guard.cancelled_by_cart = true;
             order.guard.cancel_settled = Some(cancelled_at);
             let details = order.cart.cancel_reason.as_ref().map(|why| fact("reason", why.clone()));
-            timeline.push(entry(Kind::Cancelled, "R21", details.unwrap_or_default(), context));
+            let details = details.unwrap_or_default();
+            timeline.push(entry_of_cart(Kind::Cancelled, "R21", details, context));
         }
         (Status::AwaitingFulfillment | Status::DropshipmentRequested, Cancels::Ignore) => {
             order.guard.cancel_settled = Some(cancelled_at);
-            timeline.push(entry(Kind::CancelIgnored, "R23", Details::new(), context));
+            timeline.push(entry_of_cart(Kind::CancelIgnored, "R23", Details::new(), context));
         }
         // Both agree; nothing to do, now or after a restore.
         (Status::Cancelled, _) => order.guard.cancel_settled = Some(cancelled_at),
@@ -108,12 +114,12 @@ fn settle_archive(order: &mut Order, context: &Context<'_>, timeline: &mut Vec<E
     if order.flags.has(Flag::Archived) != order.cart.archived {
         order.flags.set(Flag::Archived, order.cart.archived);
         let kind = if order.cart.archived { Kind::Archived } else { Kind::Unarchived };
-        timeline.push(entry(kind, "R22", Details::new(), context));
+        timeline.push(entry_of_cart(kind, "R22", Details::new(), context));
     }
 }
 
 fn raised(order: &Order, flag: Flag, rule: &'static str, context: &Context<'_>) -> Entry {
     let mut details = fact("flag", flag.as_str());
     details.insert("status".to_owned(), order.status.as_str().to_owned());
-    entry(Kind::FlagRaised, rule, details, context)
+    entry_of_cart(Kind::FlagRaised, rule, details, context)
 }

@@ -4,10 +4,10 @@ use super::super::eligibility::examine;
 use super::super::event::{EventState, Source, reason};
 use super::super::ids::OrderId;
 use super::super::order::{ArrivedBy, Flags, Guard, HeldBack, Order, Status};
-use super::super::sighting::{Sighting, Version};
+use super::super::sighting::{CartState, Sighting, Version};
 use super::super::time::Timestamp;
 use super::super::timeline::{By, Details, Entry, Kind};
-use super::settle::{flags_of, settle};
+use super::settle::{follow, settle};
 use super::{Context, Decision, Outcome, entry, fact};
 
 /// A sighting from `source`, whatever its topic was and whenever it arrived.
@@ -26,141 +26,163 @@ pub(super) fn decide(
             Decision { outcome, ..Decision::unchanged(EventState::SetAside, reason) }
         }
         None => first(sighting, version, context),
-        Some(order) if !order.is_in_book() => held_back(order, sighting, version, context),
-        Some(order) => in_book(order, sighting, version, context),
+        Some(order) => further(order.clone(), sighting, version, context),
     }
 }
 
-/// The cart no longer has the order; a fetch confirmed it (R25, R55).
+/// A fetch said that the cart does not have the order (R25, R55).
 pub(super) fn gone(order: Option<&Order>, read_at: Timestamp, context: &Context<'_>) -> Decision {
     let Some(order) = order else {
         return Decision::unchanged(EventState::Done, Some(reason::ORDER_UNKNOWN));
     };
-    if order.guard.deleted_at.is_some() {
-        return Decision::unchanged(EventState::Done, Some(reason::NO_CHANGE));
-    }
     let mut order = order.clone();
-    order.guard.deleted_at = Some(read_at);
+    order.guard.gone_at = order.guard.gone_at.max(Some(read_at));
     let mut timeline = Vec::new();
-    settle(&mut order, context, &mut timeline);
-    finish(order, timeline, false)
+    follow(&mut order, context, &mut timeline);
+    finish(order, timeline)
 }
 
 /// The first sighting of an order: it imports, or is held back (R13).
 fn first(sighting: &Sighting, version: Version, context: &Context<'_>) -> Decision {
     let mut order = new_order(sighting, version, context);
+    let mut timeline = Vec::new();
     match examine(sighting, context.rules) {
         Ok(()) => {
-            let mut timeline = vec![import(&mut order, None, context)];
+            timeline.push(import(&mut order, None, context));
             settle(&mut order, context, &mut timeline);
-            finish(order, timeline, false)
+            finish(order, timeline)
         }
         Err(held) => {
-            let entry = hold(&mut order, held, context);
-            held_decision(order, held, vec![entry])
+            timeline.push(hold(&mut order, held, context));
+            follow(&mut order, context, &mut timeline);
+            held_decision(order, held, timeline)
         }
+    }
+}
+
+/// Any later sighting of a known order.
+fn further(
+    mut order: Order,
+    sighting: &Sighting,
+    version: Version,
+    context: &Context<'_>,
+) -> Decision {
+    let newest = order.guard.newest;
+    let age = Age::of(&version, &newest);
+    let second = Some(version.updated_at);
+    let fetch = version.ties_with(&newest) && order.guard.tie_settled != second;
+    if fetch || version.outranks_read(&newest) {
+        order.guard.tie_settled = second;
+    }
+    if version.is_fetch() {
+        order.guard.found_at = order.guard.found_at.max(Some(version.read_at));
+    }
+    let decision = if order.is_in_book() {
+        in_book(order, sighting, version, age, context)
+    } else {
+        held_back(order, sighting, version, age, context)
+    };
+    Decision { fetch, ..decision }
+}
+
+/// Where a sighting stands beside the newest known version of its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Age {
+    /// A newer state.
+    Newer,
+    /// The newest state again, from a source that counts for more or a later read.
+    Confirmed,
+    /// The newest state again; nothing to learn.
+    Known,
+    /// An older state.
+    Older,
+}
+
+impl Age {
+    fn of(version: &Version, newest: &Version) -> Self {
+        match (version > newest, version.same_state(newest)) {
+            (true, false) => Self::Newer,
+            (true, true) => Self::Confirmed,
+            (false, true) => Self::Known,
+            (false, false) => Self::Older,
+        }
+    }
+
+    /// Ends the event of a sighting that changed nothing people see.
+    fn quietly(self, order: Order) -> Decision {
+        let (state, reason) = match self {
+            Self::Newer | Self::Confirmed => (EventState::Done, Some(reason::NO_CHANGE)),
+            Self::Known => (EventState::Duplicate, None),
+            Self::Older => (EventState::Stale, None),
+        };
+        Decision { order: Some(order), ..Decision::unchanged(state, reason) }
     }
 }
 
 /// A further sighting of a held-back order. *Eligible once is enough* (R12 i): also an older state
 /// is examined, and if it was eligible the order imports as of it, with the newest state applied.
 fn held_back(
-    order: &Order,
+    mut order: Order,
     sighting: &Sighting,
     version: Version,
+    age: Age,
     context: &Context<'_>,
 ) -> Decision {
-    let newer = version > order.guard.newest;
-    let same_state = version.same_state(&order.guard.newest);
-    let fetch = version.ties_with(&order.guard.newest);
-    match examine(sighting, context.rules) {
-        Ok(()) => {
-            let mut order = order.clone();
-            adopt_content(&mut order, sighting);
-            if newer {
-                adopt_cart_state(&mut order, sighting, version);
-            }
-            let how = (!newer && !same_state).then_some("earlier_state");
-            let mut timeline = vec![import(&mut order, how, context)];
-            settle(&mut order, context, &mut timeline);
-            finish(order, timeline, fetch)
-        }
-        Err(held) if newer && same_state => {
-            // The same state from a better source: only the guard learns of it. The rules may have
-            // changed meanwhile, and with them the reason.
-            let mut order = order.clone();
-            order.guard.newest = version;
-            let changed = order.held_back != Some(held);
-            let timeline = if changed { vec![hold(&mut order, held, context)] } else { Vec::new() };
+    let mut timeline = Vec::new();
+    let examined = examine(sighting, context.rules);
+    if examined.is_ok() || age == Age::Newer {
+        adopt_content(&mut order, sighting);
+    }
+    if matches!(age, Age::Newer | Age::Confirmed) {
+        adopt_cart_state(&mut order, sighting, version);
+    }
+    let Err(held) = examined else {
+        let how = (age == Age::Older).then_some("earlier_state");
+        timeline.push(import(&mut order, how, context));
+        settle(&mut order, context, &mut timeline);
+        return finish(order, timeline);
+    };
+    // The same state may be held back for another reason now, if the rules have changed.
+    if age != Age::Older && order.held_back != Some(held) {
+        timeline.push(hold(&mut order, held, context));
+    }
+    follow(&mut order, context, &mut timeline);
+    match age {
+        Age::Known | Age::Older if timeline.is_empty() => age.quietly(order),
+        _ => {
+            let held = order.held_back.unwrap_or(held);
             held_decision(order, held, timeline)
         }
-        Err(held) if newer => {
-            let changed = order.held_back != Some(held);
-            let mut order = order.clone();
-            adopt_content(&mut order, sighting);
-            adopt_cart_state(&mut order, sighting, version);
-            let entry = hold(&mut order, held, context);
-            let timeline = if changed { vec![entry] } else { Vec::new() };
-            Decision { fetch, ..held_decision(order, held, timeline) }
-        }
-        Err(_) => known_or_older(&version, &order.guard.newest),
     }
 }
 
 /// A further sighting of an order in the book: `cart{}` follows the newest, statuses and flags are
 /// settled by the rules, our content stays (R12 ii, R20).
 fn in_book(
-    order: &Order,
+    mut order: Order,
     sighting: &Sighting,
     version: Version,
+    age: Age,
     context: &Context<'_>,
 ) -> Decision {
-    if version <= order.guard.newest {
-        return known_or_older(&version, &order.guard.newest);
-    }
-    if version.same_state(&order.guard.newest) {
-        let mut order = order.clone();
-        order.guard.newest = version;
-        let quiet = Decision::unchanged(EventState::Done, Some(reason::NO_CHANGE));
-        return Decision { order: Some(order), ..quiet };
-    }
-    let fetch = version.ties_with(&order.guard.newest);
-    let edited = sighting.content_hash() != order.guard.newest_content;
-    let restated = order.cart.financial_status != sighting.cart.financial_status
-        || order.cart.fulfillment_status != sighting.cart.fulfillment_status
-        || order.cart.status_id != sighting.cart.status_id;
-
-    let mut order = order.clone();
-    adopt_cart_state(&mut order, sighting, version);
     let mut timeline = Vec::new();
-    if restated {
-        timeline.push(cart_changed(&order, context));
-    }
-    if edited {
-        timeline.push(entry(Kind::EditsIgnored, "R20", Details::new(), context));
-    }
-    let facts = timeline.len();
-    settle(&mut order, context, &mut timeline);
-    let settled = timeline.len() > facts;
-    let mut decision = finish(order, timeline, fetch);
-    if edited && !settled {
-        decision.state = EventState::Ignored;
-        decision.reason = Some(reason::EDITS_IGNORED);
-        decision.outcome = Outcome::Ignored;
-    }
-    decision
-}
-
-/// Nothing to do: the same state again, or an older one.
-fn known_or_older(version: &Version, newest: &Version) -> Decision {
-    if version.same_state(newest) {
-        Decision::unchanged(EventState::Duplicate, None)
-    } else {
-        Decision {
-            fetch: version.ties_with(newest),
-            ..Decision::unchanged(EventState::Stale, None)
+    match age {
+        Age::Newer => {
+            if order.cart != sighting.cart {
+                timeline.push(cart_changed(&order.cart, &sighting.cart, context));
+            }
+            if order.guard.newest_content != sighting.content_hash() {
+                timeline.push(entry(Kind::EditsIgnored, "R20", Details::new(), context));
+            }
+            adopt_cart_state(&mut order, sighting, version);
+            settle(&mut order, context, &mut timeline);
         }
+        Age::Confirmed => order.guard.newest = version,
+        Age::Known | Age::Older => {}
     }
+    // A fetch finds the order again, whatever state it tells.
+    follow(&mut order, context, &mut timeline);
+    if timeline.is_empty() { age.quietly(order) } else { finish(order, timeline) }
 }
 
 fn new_order(sighting: &Sighting, version: Version, context: &Context<'_>) -> Order {
@@ -187,7 +209,9 @@ fn new_order(sighting: &Sighting, version: Version, context: &Context<'_>) -> Or
             cancelled_by_cart: false,
             fulfilment_settled: false,
             archive_settled: false,
-            deleted_at: None,
+            gone_at: None,
+            found_at: version.is_fetch().then_some(version.read_at),
+            tie_settled: None,
         },
         tracking: None,
     };
@@ -218,11 +242,6 @@ fn adopt_content(order: &mut Order, sighting: &Sighting) {
 fn adopt_cart_state(order: &mut Order, sighting: &Sighting, version: Version) {
     order.cart = sighting.cart.clone();
     order.guard.newest_content = sighting.content_hash();
-    // An answer of the cart after the deletion was confirmed means that it is there after all; a
-    // webhook may be an old one and says nothing.
-    if version.source > 0 && order.guard.deleted_at.is_some_and(|at| version.read_at > at) {
-        order.guard.deleted_at = None;
-    }
     order.guard.newest = version;
 }
 
@@ -241,7 +260,6 @@ fn import(order: &mut Order, how: Option<&str>, context: &Context<'_>) -> Entry 
 
 fn hold(order: &mut Order, held: HeldBack, context: &Context<'_>) -> Entry {
     order.held_back = Some(held);
-    order.flags = flags_of(order);
     entry(Kind::HeldBack, "R13", fact("reason", held.as_str()), context)
 }
 
@@ -253,29 +271,51 @@ fn held_decision(order: Order, held: HeldBack, timeline: Vec<Entry>) -> Decision
     }
 }
 
-fn cart_changed(order: &Order, context: &Context<'_>) -> Entry {
+/// What is different in the cart, as it is now.
+fn cart_changed(before: &CartState, now: &CartState, context: &Context<'_>) -> Entry {
     let mut details = Details::new();
-    let mut note = |name: &str, value: Option<&String>| {
-        if let Some(value) = value {
-            details.insert(name.to_owned(), value.replace('_', " "));
-        }
+    let mut note = |name: &str, value: Option<String>| {
+        details.extend(value.map(|value| (name.to_owned(), value.replace('_', " "))));
     };
-    note("financial_status", order.cart.financial_status.as_ref());
-    note("fulfillment_status", order.cart.fulfillment_status.as_ref());
-    note("status_id", order.cart.status_id.map(|id| id.to_string()).as_ref());
+    if before.financial_status != now.financial_status {
+        note("financial_status", now.financial_status.clone());
+    }
+    if before.fulfillment_status != now.fulfillment_status {
+        let none = || "unfulfilled".to_owned();
+        note("fulfillment_status", Some(now.fulfillment_status.clone().unwrap_or_else(none)));
+    }
+    if before.status_id != now.status_id {
+        note("status_id", now.status_id.map(|id| id.to_string()));
+    }
+    if before.cancelled_at != now.cancelled_at {
+        note("cancelled", Some(now.cancelled_at.is_some().to_string()));
+    }
+    if before.archived != now.archived {
+        note("archived", Some(now.archived.to_string()));
+    }
     entry(Kind::CartChanged, "R12", details, context)
 }
 
-/// The decision for an order in the book, after everything has been settled.
-fn finish(order: Order, timeline: Vec<Entry>, fetch: bool) -> Decision {
+/// The decision for an order in the book, after everything has been settled: what the timeline
+/// gained tells how the event ends.
+fn finish(order: Order, timeline: Vec<Entry>) -> Decision {
     let has = |kind| timeline.iter().any(|entry: &Entry| entry.kind == kind);
-    let outcome = if has(Kind::Imported) {
-        Outcome::Created
+    let acted =
+        [Kind::Shipped, Kind::Archived, Kind::Unarchived, Kind::FlagRaised, Kind::FlagCleared];
+    let (state, reason, outcome) = if has(Kind::Imported) {
+        (EventState::Done, None, Outcome::Created)
     } else if has(Kind::Cancelled) {
-        Outcome::Cancelled
+        (EventState::Done, None, Outcome::Cancelled)
+    } else if acted.into_iter().any(has) {
+        (EventState::Done, None, Outcome::Updated)
+    } else if has(Kind::CancelIgnored) {
+        (EventState::Ignored, Some(reason::CANCELS_IGNORED), Outcome::Ignored)
+    } else if has(Kind::EditsIgnored) {
+        (EventState::Ignored, Some(reason::EDITS_IGNORED), Outcome::Ignored)
+    } else if timeline.is_empty() {
+        (EventState::Done, Some(reason::NO_CHANGE), Outcome::Ignored)
     } else {
-        Outcome::Updated
+        (EventState::Done, None, Outcome::Updated)
     };
-    let reason = if timeline.is_empty() { Some(reason::NO_CHANGE) } else { None };
-    Decision { state: EventState::Done, reason, order: Some(order), timeline, fetch, outcome }
+    Decision { state, reason, order: Some(order), timeline, fetch: false, outcome }
 }

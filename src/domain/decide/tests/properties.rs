@@ -1,0 +1,433 @@
+//! Whatever a cart does and however we are told (I3, I5, R11, R12).
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use super::super::super::order::{ArrivedBy, Flags, Guard};
+use super::super::super::sighting::{Hash, Version};
+use super::super::super::{OrderId, Rules};
+use super::model::{Change, Expected, Told, history};
+use super::*;
+
+const PAYMENTS: [&str; 7] =
+    ["pending", "authorized", "paid", "paid", "partially_refunded", "refunded", "voided"];
+
+/// A change, and how many seconds after the last it comes; `back`: also those that take one back.
+fn change(back: bool) -> impl Strategy<Value = (Change, i64)> {
+    let forth = prop_oneof![
+        3 => select(&PAYMENTS[..]).prop_map(Change::Payment),
+        2 => (0..3_u8).prop_map(Change::Edit),
+        2 => Just(Change::Cancel),
+        2 => Just(Change::Fulfilment(Some("fulfilled"))),
+        1 => Just(Change::Fulfilment(Some("partial"))),
+        1 => Just(Change::Archive(true)),
+    ];
+    let back_too = prop_oneof![
+        3 => Just(Change::Revive),
+        1 => Just(Change::Fulfilment(None)),
+        1 => Just(Change::Fulfilment(Some("restocked"))),
+        1 => Just(Change::Archive(false)),
+    ];
+    let weight = u32::from(back);
+    (prop_oneof![2 => forth, weight => back_too], select(&[0, 0, 1, 2][..]))
+}
+
+fn states(back: bool) -> impl Strategy<Value = Vec<Sighting>> {
+    let payment = select(&PAYMENTS[..]);
+    (payment, prop::collection::vec(change(back), 0..8))
+        .prop_map(|(payment, changes)| history(payment, &changes))
+}
+
+/// How one of the states is told. A read tells the state it finds: it happens after that state
+/// began and before the next one did.
+fn telling(states: Vec<Sighting>, deletions: u32) -> impl Strategy<Value = Told> {
+    let source = prop_oneof![
+        5 => Just(Some(Source::Webhook)),
+        2 => Just(Some(Source::Poll)),
+        2 => Just(Some(Source::Fetch)),
+        deletions => Just(None),
+    ];
+    (any::<Index>(), 0..1000_i64, source).prop_map(move |(which, moment, source)| {
+        let nth = which.index(states.len());
+        let said = states[nth].clone();
+        let read_at = Timestamp(said.updated_at.0 + nth as i64 * 1000 + moment);
+        match source {
+            Some(source) => Told::Seen { said: Box::new(said), source, read_at },
+            None => Told::Gone { read_at },
+        }
+    })
+}
+
+/// Some of the states told, some of them twice, in two orders of arrival.
+fn arrivals(
+    states: &[Sighting],
+    some: std::ops::Range<usize>,
+) -> impl Strategy<Value = [Vec<Told>; 2]> + use<> {
+    let told = prop::collection::vec(telling(states.to_vec(), 1), some);
+    let again = prop::collection::vec(any::<Index>(), 0..3);
+    (told, again).prop_flat_map(|(told, again)| {
+        let mut more = told.clone();
+        if !told.is_empty() {
+            more.extend(again.iter().map(|index| index.get(&told).clone()));
+        }
+        (Just(told).prop_shuffle(), Just(more).prop_shuffle()).prop_map(|(a, b)| [a, b])
+    })
+}
+
+/// The first sighting comes first: a deletion of an order that was never seen leaves no trace.
+fn seen_first(mut told: Vec<Told>) -> Vec<Told> {
+    let first = told.iter().position(|told| told.seen().is_some());
+    told.rotate_left(first.unwrap_or(0));
+    told
+}
+
+fn rules() -> impl Strategy<Value = Rules> {
+    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(cancels, archives, ships)| {
+        let mut rules = Rules::defaults(ChannelKind::Shopify);
+        rules.cancels = if cancels { Cancels::Auto } else { Cancels::Ignore };
+        rules.archives = if archives { Archives::Archive } else { Archives::Ignore };
+        let mark = ShippedInCart::MarkShipped;
+        rules.shipped_in_cart = if ships { mark } else { ShippedInCart::Ignore };
+        rules
+    })
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    select(vec![
+        cancel(),
+        Command::Restore,
+        Command::Restore,
+        Command::RequestDropship,
+        ship(),
+        Command::Archive,
+        Command::Unarchive,
+        Command::ImportAnyway,
+    ])
+}
+
+/// A story in segments: what is told, twice over in two orders, and then what a person does.
+#[derive(Debug, Clone)]
+struct Segment {
+    arrivals: [Vec<Told>; 2],
+    command: Option<Command>,
+}
+
+fn story(back: bool) -> impl Strategy<Value = Vec<Segment>> {
+    states(back).prop_flat_map(|states| {
+        let opening = telling(states.clone(), 0);
+        let segment = (arrivals(&states, 0..6), prop::option::of(command()));
+        let segment = segment.prop_map(|(arrivals, command)| Segment { arrivals, command });
+        (opening, prop::collection::vec(segment, 1..4)).prop_map(|(opening, mut story)| {
+            for told in &mut story[0].arrivals {
+                told.push(opening.clone());
+                *told = seen_first(std::mem::take(told));
+            }
+            story
+        })
+    })
+}
+
+fn tell(book: &mut Book, told: &Told) -> Decision {
+    let by = match told {
+        Told::Seen { source: Source::Poll, .. } => By::Autosync,
+        _ => By::Cart(ChannelKind::Shopify),
+    };
+    book.play(&told.input(), by).expect("sightings are never refused")
+}
+
+/// R12 (iii): a state that came and went acts only if it was the newest when it reached us, so
+/// which of a segment's states act depends on arrival if one of them takes another back. Where none
+/// does, nothing may depend on it. Two more states are set apart: an order that the cart shipped
+/// *after* it had cancelled it, which no cart allows (only states told within one second in an
+/// order of their own look so); and what was archived here or there before the segment began.
+fn nothing_came_and_went(book: &Book, told: &[Told]) -> bool {
+    let before = book.order.as_ref();
+    let mut news: Vec<(&Sighting, Version)> = told
+        .iter()
+        .filter_map(Told::seen)
+        .filter(|(_, version)| before.is_none_or(|order| *version > order.guard.newest))
+        .collect();
+    news.sort_by_key(|(_, version)| *version);
+    let known = before
+        .filter(|order| !order.is_in_book() || book.rules.archives == Archives::Archive)
+        .map(|order| &order.cart);
+    let chain: Vec<&CartState> =
+        known.into_iter().chain(news.iter().map(|(said, _)| &said.cart)).collect();
+    let ships = book.rules.shipped_in_cart == ShippedInCart::MarkShipped;
+    let archives = book.rules.archives == Archives::Archive;
+    chain.windows(2).all(|pair| {
+        let [a, b] = pair else { return true };
+        let revived = a.cancelled_at.is_some() && b.cancelled_at.is_none();
+        let unfulfilled = a.is_fulfilled() && !b.is_fulfilled();
+        let shipped_after_cancel =
+            a.cancelled_at.is_some() && !a.is_fulfilled() && b.is_fulfilled();
+        let unarchived = a.archived && !b.archived;
+        !revived && !(ships && (unfulfilled || shipped_after_cancel)) && !(archives && unarchived)
+    })
+}
+
+/// All of an order that may not depend on the order of arrival: not the content of an order in the
+/// book (R12 ii), not times of recording, nor which ties are settled.
+fn lasting(book: &Book) -> Option<(Expected, Guard, String)> {
+    book.order.as_ref().map(|order| {
+        let mut lasting = Expected::found(order);
+        if order.is_in_book() {
+            lasting.content = Content::default();
+        }
+        (lasting, Guard { tie_settled: None, ..order.guard.clone() }, order.number.clone())
+    })
+}
+
+/// Facts that happen once: the import, each cancellation, each question about a second.
+fn check_once(book: &Book, cancelled: &[Option<Timestamp>], asked: &BTreeMap<Timestamp, usize>) {
+    let imports = book.kinds().iter().filter(|kind| **kind == Kind::Imported).count();
+    assert_eq!(imports, usize::from(book.order().is_in_book()), "imported exactly once");
+    let mut once = cancelled.to_vec();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), cancelled.len(), "each cancellation acts once");
+    assert!(asked.values().all(|times| *times == 1), "one fetch for each tie");
+}
+
+/// Tells a story in one of its orders and checks on the way what holds in all of them.
+fn play(story: &[Segment], order: usize, rules: &Rules) -> Book {
+    let mut book = Book::with(|own| *own = rules.clone());
+    let (mut cancelled, mut asked) = (Vec::new(), BTreeMap::new());
+    for segment in story {
+        for told in &segment.arrivals[order] {
+            let content = book.order.clone().filter(Order::is_in_book).map(|order| order.content);
+            let decision = tell(&mut book, told);
+            if decision.timeline.iter().any(|entry| entry.kind == Kind::Cancelled) {
+                cancelled.push(book.order().cart.cancelled_at);
+            }
+            if decision.fetch {
+                let (said, version) = told.seen().unwrap();
+                assert_eq!(version.source, 0, "only webhooks ask for a fetch");
+                *asked.entry(said.updated_at).or_default() += 1;
+            }
+            assert!(content.is_none_or(|ours| ours == book.order().content), "our content stays");
+        }
+        if let Some(command) = &segment.command {
+            // Refusals change nothing, which `Book::play` takes from there being no decision.
+            drop(book.ask(command));
+        }
+    }
+    check_once(&book, &cancelled, &asked);
+    book
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2500))]
+
+    /// The book holds what the rules' sentences say of what arrived, whichever way it arrived.
+    #[test]
+    fn r12_the_book_holds_what_the_rules_say(
+        story in states(true).prop_flat_map(|states| {
+            (telling(states.clone(), 0), arrivals(&states, 0..10))
+        }),
+        rules in rules(),
+    ) {
+        let (opening, arrivals) = story;
+        for mut told in arrivals {
+            told.push(opening.clone());
+            let told = seen_first(told);
+            let segment = Segment { arrivals: [told.clone(), Vec::new()], command: None };
+            let book = play(&[segment], 0, &rules);
+            prop_assert_eq!(Expected::found(book.order()), Expected::after(&told, &rules));
+        }
+    }
+
+    /// I5: between two commands of persons, no order of arrival and no repetition makes a
+    /// difference beyond R12 (ii) and (iii).
+    #[test]
+    fn i5_r11_arrival_order_and_repetition_mean_nothing(
+        story in any::<bool>().prop_flat_map(story),
+        rules in rules(),
+    ) {
+        let (mut a, mut b) = (Book::with(|own| *own = rules.clone()), Book::new());
+        b.rules = rules.clone();
+        for segment in &story {
+            if !nothing_came_and_went(&a, &segment.arrivals[0]) {
+                break;
+            }
+            segment.arrivals[0].iter().for_each(|told| drop(tell(&mut a, told)));
+            segment.arrivals[1].iter().for_each(|told| drop(tell(&mut b, told)));
+            prop_assert_eq!(lasting(&a), lasting(&b));
+            if let Some(command) = &segment.command {
+                prop_assert_eq!(a.ask(command).err(), b.ask(command).err());
+                prop_assert_eq!(lasting(&a), lasting(&b));
+            }
+        }
+    }
+
+    /// What a fetch saw of the final state is what the cart has, whatever else was told and lost.
+    #[test]
+    fn r12_a_fetch_of_the_final_state_settles_what_is_known(
+        (last, arrivals) in states(true).prop_flat_map(|states| {
+            (Just(states.last().unwrap().clone()), arrivals(&states, 0..8))
+        }),
+        nth in any::<Index>(),
+    ) {
+        let [mut told, _] = arrivals;
+        // Within one second a cancelled state outranks one that is not, wherever it was seen.
+        let revived = |said: &Sighting| {
+            said.updated_at == last.updated_at
+                && said.cart.cancelled_at.is_some()
+                && last.cart.cancelled_at.is_none()
+        };
+        prop_assume!(!told.iter().filter_map(Told::seen).any(|(said, _)| revived(said)));
+        let read_at = at(100);
+        let fetch = Told::Seen { said: Box::new(last.clone()), source: Source::Fetch, read_at };
+        told.insert(nth.index(told.len() + 1), fetch);
+        let mut book = Book::new();
+        for told in seen_first(told) {
+            tell(&mut book, &told);
+        }
+        prop_assert_eq!(&book.order().cart, &last.cart);
+        prop_assert!(!book.flags().contains(&Flag::DeletedInCart));
+    }
+
+    /// Replaying anything that was decided, any number of times, is harmless (R49), and no story
+    /// doubles a fact.
+    #[test]
+    fn i3_what_was_decided_changes_nothing_when_decided_again(
+        story in story(true),
+        rules in rules(),
+    ) {
+        let mut book = play(&story, 1, &rules);
+        let before = book.order.clone();
+        for told in story.iter().flat_map(|segment| &segment.arrivals[1]) {
+            let decision = tell(&mut book, told);
+            prop_assert_eq!(decision.order, None);
+            prop_assert_eq!(decision.timeline, vec![]);
+            prop_assert!(!decision.fetch);
+        }
+        prop_assert_eq!(book.order, before);
+    }
+}
+
+fn instant() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![
+        Just(Timestamp(i64::MIN)),
+        Just(Timestamp(i64::MAX)),
+        (0..3_i64).prop_map(at),
+        any::<i64>().prop_map(Timestamp),
+    ]
+}
+
+fn word() -> impl Strategy<Value = Option<String>> {
+    prop::option::of(prop_oneof![
+        select(&["paid", "refunded", "pending", "fulfilled", "restocked", ""][..])
+            .prop_map(str::to_owned),
+        ".{0,3}",
+    ])
+}
+
+prop_compose! {
+    fn any_sighting()(
+        times in (instant(), instant()),
+        words in (word(), word(), word()),
+        status_id in any::<Option<i64>>(),
+        cancelled_at in prop::option::of(instant()),
+        archived in any::<bool>(),
+        test in any::<bool>(),
+        note in word(),
+    ) -> Sighting {
+        let mut said = paid(0);
+        (said.placed_at, said.updated_at) = times;
+        let (financial_status, fulfillment_status, cancel_reason) = words;
+        said.cart = CartState {
+            financial_status,
+            fulfillment_status,
+            status_id,
+            cancelled_at,
+            cancel_reason,
+            archived,
+            test,
+        };
+        said.content.note = note;
+        said
+    }
+}
+
+prop_compose! {
+    /// Also orders that no history leads to.
+    fn any_order()(
+        said in any_sighting(),
+        status in select(&Status::ALL[..]),
+        reason in select(&HeldBack::ALL[..]),
+        flags in any::<u32>(),
+        row_version in prop_oneof![0..9_u64, Just(u64::MAX - 1)],
+        version in (instant(), any::<bool>(), 0..4_u8, instant(), any::<u128>()),
+        instants in prop::array::uniform4(prop::option::of(instant())),
+        settled in prop::array::uniform3(any::<bool>()),
+    ) -> Order {
+        let (updated_at, cancelled, source, read_at, hash) = version;
+        let newest = Version { updated_at, cancelled, source, read_at, hash: Hash(hash) };
+        let [cancel_settled, gone_at, found_at, tie_settled] = instants;
+        let [cancelled_by_cart, fulfilment_settled, archive_settled] = settled;
+        Order {
+            id: OrderId::new(StoreId(7), said.cart_order_id.clone()),
+            account: AccountId(1),
+            number: String::new(),
+            cart_number: said.number.clone(),
+            cart_name: said.name.clone(),
+            status,
+            held_back: (status == Status::HeldBack).then_some(reason),
+            arrived_by: ArrivedBy::Manual,
+            flags: Flags(flags),
+            placed_at: said.placed_at,
+            created_at: said.placed_at,
+            updated_at: said.updated_at,
+            row_version,
+            content: said.content.clone(),
+            cart: said.cart.clone(),
+            guard: Guard {
+                newest,
+                newest_content: said.content_hash(),
+                cancel_settled,
+                cancelled_by_cart,
+                fulfilment_settled,
+                archive_settled,
+                gone_at,
+                found_at,
+                tie_settled,
+            },
+            tracking: None,
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    /// I3: any input meets any order without a panic, and the same answer comes twice. What holds
+    /// of every decision is checked by `Book::play`.
+    #[test]
+    fn i3_decide_is_total_and_deterministic(
+        order in prop::option::of(any_order()),
+        said in any_sighting(),
+        source in select(&Source::ALL[..]),
+        read_at in instant(),
+        command in command(),
+        rules in rules(),
+        held_elsewhere in any::<bool>(),
+    ) {
+        let inputs = [
+            Input::Seen { sighting: &said, source, read_at },
+            Input::Gone { read_at },
+            Input::Asked(&command),
+        ];
+        for input in inputs {
+            let mut book = Book::with(|own| *own = rules.clone());
+            book.order = order.clone();
+            book.held_elsewhere = held_elsewhere;
+            let mut twin = book.clone();
+            let decided = book.play(&input, By::Autosync);
+            prop_assert_eq!(&decided, &twin.play(&input, By::Autosync));
+            prop_assert!(decided.is_ok() || matches!(input, Input::Asked(_)));
+        }
+    }
+}
