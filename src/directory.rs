@@ -245,22 +245,6 @@ impl Tables {
     }
 }
 
-impl StoreRow {
-    /// The compact form that the directory keeps.
-    pub fn listing(&self) -> StoreListing {
-        StoreListing {
-            id: self.id,
-            account: self.account,
-            channel: self.channel,
-            slug: self.slug.as_str().into(),
-            domain: self.domain.as_str().into(),
-            connected: self.disconnected_at.is_none(),
-            paused: self.paused,
-            token_due: self.token_due,
-        }
-    }
-}
-
 impl Borrow<str> for BySlug {
     fn borrow(&self) -> &str {
         &self.0.slug

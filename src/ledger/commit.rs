@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::journal::{DeliveryKey, NewEvent};
 use crate::domain::timeline::Details;
 use crate::domain::{
     AccountId, CartOrderId, EventState, Kind, Order, Position, Source, StoreId, Timestamp,
@@ -9,6 +10,7 @@ use crate::domain::{
 
 /// Everything one turn changes. Refused as a whole if its epoch is not the store's present one, if
 /// an event it closes or retries is no longer open, or if an order is not at the version it read.
+/// Naming an event or an order twice is refused likewise.
 #[derive(Debug, Clone)]
 pub struct Commit {
     /// The merchant.
@@ -36,6 +38,23 @@ pub struct Commit {
     pub orders: Vec<OrderWrite>,
     /// What timelines gain.
     pub timeline: Vec<NewEntry>,
+}
+
+impl Commit {
+    /// The open events it closes or retries; naming one twice is a mismatch.
+    pub(super) fn named_events(&self) -> impl Iterator<Item = Position> {
+        let closes = self.closes.iter().map(|close| close.position);
+        closes.chain(self.retries.iter().map(|retry| retry.position))
+    }
+
+    /// Whether every entry of `timeline` names an event that exists. One that does not is a bug of
+    /// the caller: the write is rejected.
+    pub(super) fn names_its_causes(&self) -> bool {
+        self.timeline.iter().all(|new| match new.cause {
+            Cause::Event(_) => true,
+            Cause::Recorded(index) => index < self.recorded.len(),
+        })
+    }
 }
 
 /// An open event that ends.
@@ -94,6 +113,25 @@ pub struct Request {
     pub cart_order_id: CartOrderId,
     /// When it was asked for.
     pub received_at: Timestamp,
+}
+
+impl Request {
+    /// The event that asks for it.
+    pub(super) fn event(&self, commit: &Commit) -> NewEvent {
+        NewEvent {
+            account: commit.account,
+            store: commit.store,
+            topic: "fetch".to_owned(),
+            source: Source::Fetch,
+            delivery_id: None,
+            key: DeliveryKey::unique(),
+            cart_order_id: Some(self.cart_order_id.clone()),
+            body: Bytes::new(),
+            received_at: self.received_at,
+            triggered_at: None,
+            by: None,
+        }
+    }
 }
 
 /// An order row to write.

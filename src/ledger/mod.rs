@@ -9,8 +9,8 @@
 //! * **Reads** go to the backend directly, from any thread.
 //!
 //! Every key begins with the account or the store, pages are keyset pages, and nothing here speaks
-//! of files or SQL, so that another engine can stand behind the same port. `tests/it/ledger/` holds
-//! one conformance suite that every backend passes.
+//! of files or SQL, so that another engine can stand behind the same port. `tests/` holds one
+//! conformance suite that every backend passes, and a property that drives them side by side.
 
 pub mod commit;
 pub mod error;
@@ -19,6 +19,9 @@ pub mod memory;
 pub mod query;
 pub mod sqlite;
 pub mod store;
+mod term;
+#[cfg(test)]
+mod tests;
 
 use async_trait::async_trait;
 
@@ -154,7 +157,7 @@ pub trait Ledger: Send + Sync + 'static {
     // === The sweep's reads ===
 
     /// Stores with id greater than `after` that have open events, in growing order, each with when
-    /// the earliest of them is due (a waiting event: when it was received).
+    /// it is due.
     async fn backlogs(
         &self,
         after: StoreId,

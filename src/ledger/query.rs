@@ -15,6 +15,15 @@ pub struct Page<T> {
     pub more: bool,
 }
 
+impl<T> Page<T> {
+    /// Of rows that were read up to one beyond `limit`.
+    pub(super) fn of(mut rows: Vec<T>, limit: usize) -> Self {
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        Self { rows, more }
+    }
+}
+
 /// How a list of orders is sorted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderSort {
@@ -125,7 +134,8 @@ impl EventFilter {
 pub struct StoreBacklog {
     /// Which store.
     pub store: StoreId,
-    /// When its earliest open event is due.
+    /// When work on it is due: the earliest of its retries, or when the first of its waiting events
+    /// was received.
     pub due: Timestamp,
 }
 

@@ -1,8 +1,13 @@
 //! Stores, accounts, tokens and kept answers as the ledger holds them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{AccountId, ChannelKind, Rules, StoreId, Timestamp};
+
+/// How long answers to idempotent requests are kept.
+pub(super) const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the directory keeps of every store in memory; small, since there may be 100,000 (S8).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +76,22 @@ pub struct StoreRow {
     pub created_at: Timestamp,
     /// Counts the changes of this row: its ETag.
     pub version: u64,
+}
+
+impl StoreRow {
+    /// The compact form that the directory keeps.
+    pub fn listing(&self) -> StoreListing {
+        StoreListing {
+            id: self.id,
+            account: self.account,
+            channel: self.channel,
+            slug: self.slug.as_str().into(),
+            domain: self.domain.as_str().into(),
+            connected: self.disconnected_at.is_none(),
+            paused: self.paused,
+            token_due: self.token_due,
+        }
+    }
 }
 
 /// What is known of a store's connection to its cart.

@@ -32,9 +32,11 @@ pub(super) async fn write(
         }
         Err(error) => {
             *position = before;
+            // A full disk or a failed read has rolled it back already; the rollback then fails, and
+            // only tells that.
             match transaction.rollback().await {
                 Ok(()) => Err(Failure::Statement(error)),
-                Err(worse) => Err(Failure::Connection(failed(worse))),
+                Err(_) => Err(Failure::Connection(error)),
             }
         }
     }

@@ -1,108 +1,139 @@
 //! Copying the write-ahead log into the database beside the writer, paced by the log's size.
 //!
 //! Inline checkpoints were the writer's 99th percentile; a PASSIVE one on another connection blocks
-//! nobody. Only when the log reaches its cap does the writer wait for the copying.
+//! nobody. But SQLite lets the log begin anew only when all of it is copied and nobody reads from
+//! it, which under load never happens by itself. So beyond half its cap the log is copied without
+//! pause until little is left, and that little once more while the writer waits: a few
+//! milliseconds, every hundred megabytes. At the cap the writer waits whatever is left.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sqlx::{Connection, SqliteConnection};
-use tokio::sync::Notify;
+use sqlx::{Row, SqliteConnection};
+use tokio::sync::{Mutex, Notify};
+use tokio::task::JoinHandle;
 use tracing::warn;
 
-use super::open::SqliteOptions;
+use super::open::{self, SqliteOptions};
+use crate::ledger::LedgerError;
 
-/// Shared by the writer and the task that copies.
+/// A frame of the log: its header and a page.
+const FRAME_BYTES: u64 = 24 + open::PAGE_BYTES as u64;
+
+/// How far the log has grown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Log {
+    /// Bytes since it began anew.
+    bytes: u64,
+    /// Of them, those that are not in the database yet.
+    behind: u64,
+}
+
+/// Copies the log.
 pub(super) struct Checkpointer {
-    log: PathBuf,
     pace: u64,
     cap: u64,
-    /// The log may have grown enough to be copied.
-    pub(super) grown: Notify,
-    /// A copying has ended.
-    copied: Notify,
-    pub(super) stopped: AtomicBool,
-    ended: AtomicBool,
-    over_cap: AtomicBool,
+    shared: Arc<Shared>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the task and the writer have in common.
+struct Shared {
+    /// Whoever holds it copies; the other waits for the end of that.
+    connection: Mutex<SqliteConnection>,
+    grown: Notify,
+    stopped: AtomicBool,
 }
 
 impl Checkpointer {
-    pub(super) fn new(options: &SqliteOptions) -> Self {
-        let mut log = options.path.clone().into_os_string();
-        log.push("-wal");
-        Self {
-            log: log.into(),
+    pub(super) async fn start(options: &SqliteOptions) -> Result<Self, LedgerError> {
+        let shared = Arc::new(Shared {
+            connection: Mutex::new(open::copying(options).await?),
+            grown: Notify::new(),
+            stopped: AtomicBool::new(false),
+        });
+        let task = tokio::spawn(run(Arc::clone(&shared)));
+        Ok(Self {
             pace: options.checkpoint_bytes,
             cap: options.wal_cap_bytes,
-            grown: Notify::new(),
-            copied: Notify::new(),
-            stopped: AtomicBool::new(false),
-            ended: AtomicBool::new(false),
-            over_cap: AtomicBool::new(false),
+            shared,
+            task: Mutex::new(Some(task)),
+        })
+    }
+
+    /// Before a write: lets the log begin anew if it is time for that. `tried` is where the log
+    /// stood when that was last tried in vain.
+    pub(super) async fn before_write(&self, log: Log, tried: &mut u64) {
+        let half = log.bytes >= self.cap / 2 && log.behind <= self.pace / 8;
+        if log.bytes < self.cap && (!half || log.bytes < tried.saturating_add(self.pace)) {
+            return;
+        }
+        // Waits for readers too, but only as long as the connection is patient.
+        match self.shared.copy("PRAGMA wal_checkpoint(RESTART)").await {
+            Ok(true) => *tried = 0,
+            Ok(false) => *tried = log.bytes,
+            Err(error) => {
+                *tried = log.bytes;
+                warn!(%error, "the write-ahead log was not copied");
+            }
         }
     }
 
-    /// The writer has written.
-    pub(super) fn wrote(&self) {
-        let size = self.size();
-        if size >= self.pace {
-            self.grown.notify_one();
+    /// After a write: the task copies if there is enough to copy.
+    pub(super) fn after_write(&self, log: Log) {
+        if log.behind >= self.pace || log.bytes >= self.cap / 2 {
+            self.shared.grown.notify_one();
         }
-        self.over_cap.store(size >= self.cap, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_over_cap(&self) -> bool {
-        self.over_cap.load(Ordering::Relaxed)
-    }
-
-    /// Waits for a copying while nothing is written, so that the log starts anew.
-    pub(super) async fn catch_up(&self) {
-        let copied = self.copied.notified();
-        self.grown.notify_one();
-        let patience = std::time::Duration::from_secs(5);
-        if tokio::time::timeout(patience, copied).await.is_err() {
-            warn!("the write-ahead log is over its cap and copying it takes long");
-        }
-        self.over_cap.store(false, Ordering::Relaxed);
     }
 
     /// Ends the task and waits for it.
     pub(super) async fn stop(&self) {
-        self.stopped.store(true, Ordering::SeqCst);
-        while !self.ended.load(Ordering::SeqCst) {
-            let copied = self.copied.notified();
-            self.grown.notify_one();
-            let soon = std::time::Duration::from_millis(100);
-            // Whether it has told us or not: the flag is what counts.
-            let _told = tokio::time::timeout(soon, copied).await;
+        self.shared.stop();
+        if let Some(task) = self.task.lock().await.take()
+            && let Err(error) = task.await
+        {
+            warn!(%error, "the checkpointer ended badly");
         }
     }
+}
 
-    fn size(&self) -> u64 {
-        std::fs::metadata(&self.log).map_or(0, |meta| meta.len())
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
+}
+
+impl Shared {
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        self.grown.notify_one();
+    }
+
+    /// Whether all that was asked for was done.
+    async fn copy(&self, sql: &'static str) -> Result<bool, sqlx::Error> {
+        let mut connection = self.connection.lock().await;
+        let row = sqlx::query(sql).fetch_one(&mut *connection).await?;
+        Ok(row.try_get::<i64, _>(0)? == 0)
     }
 }
 
 /// Copies whenever the log has grown, until it is stopped.
-pub(super) async fn run(shared: Arc<Checkpointer>, mut connection: SqliteConnection) {
+async fn run(shared: Arc<Shared>) {
     loop {
         shared.grown.notified().await;
         if shared.stopped.load(Ordering::SeqCst) {
-            break;
+            return;
         }
-        // RESTART when the log is far grown: it waits for readers, not for long, and lets the log
-        // begin anew instead of growing on.
-        let far = shared.size() >= shared.cap / 2;
-        let sql = if far { "PRAGMA wal_checkpoint(RESTART)" } else { "PRAGMA wal_checkpoint(PASSIVE)" };
-        if let Err(error) = sqlx::query(sql).execute(&mut connection).await {
+        if let Err(error) = shared.copy("PRAGMA wal_checkpoint(PASSIVE)").await {
             warn!(%error, "the write-ahead log was not copied; the next time tries again");
         }
-        shared.copied.notify_waiters();
     }
-    if let Err(error) = connection.close().await {
-        warn!(%error, "the checkpoint connection ended badly");
-    }
-    shared.ended.store(true, Ordering::SeqCst);
-    shared.copied.notify_waiters();
+}
+
+/// How far the log has grown, asked without copying anything.
+pub(super) async fn look(connection: &mut SqliteConnection) -> Result<Log, sqlx::Error> {
+    let row = sqlx::query("PRAGMA wal_checkpoint(NOOP)").fetch_one(connection).await?;
+    let frames = |column| row.try_get::<i64, _>(column).map(|n| u64::try_from(n).unwrap_or(0));
+    let (all, copied) = (frames(1)?, frames(2)?);
+    Ok(Log { bytes: all * FRAME_BYTES, behind: all.saturating_sub(copied) * FRAME_BYTES })
 }

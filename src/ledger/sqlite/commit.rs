@@ -1,15 +1,16 @@
 //! One turn of a store: checked first, then applied; a mismatch refuses it alone (I10).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::failure::failed;
-use super::journal::{self, chunks, pack};
-use super::row::{self, OrderDoc};
-use crate::domain::{CartOrderId, Position, Source};
+use super::journal::{self, Fresh, chunks};
+use super::row::{OrderDoc, corrupt, document};
+use crate::domain::{HeldBack, Order, Position};
+use crate::ledger::term::terms;
 use crate::ledger::{
-    Cause, Commit, DeliveryKey, LedgerError, Mismatch, NewEvent, OrderWrite, Written,
+    Cause, Commit, DeliveryKey, LedgerError, Mismatch, NewEvent, OrderWrite, Recorded, Written,
 };
 
 pub(super) async fn apply(
@@ -17,21 +18,27 @@ pub(super) async fn apply(
     position: &mut i64,
     commit: &Commit,
 ) -> Result<Written, LedgerError> {
-    if let Some(mismatch) = check(connection, commit).await? {
+    if let Some(mismatch) = check_events(connection, commit).await? {
         return Ok(Written::Refused(mismatch));
+    }
+    let present = present_orders(connection, commit).await?;
+    if moved(commit, &present) {
+        return Ok(Written::Refused(Mismatch::Order));
+    }
+    if !commit.names_its_causes() {
+        return Err(LedgerError::Rejected("an entry without its event".to_owned()));
     }
     close(connection, commit).await?;
     retry(connection, commit).await?;
     let recorded = record(connection, position, commit).await?;
     request(connection, position, commit).await?;
-    for write in &commit.orders {
-        put_order(connection, commit, write).await?;
-    }
+    put_orders(connection, commit, &present).await?;
     write_timeline(connection, commit, &recorded).await?;
     Ok(Written::Committed)
 }
 
-async fn check(
+/// Whether the epoch is the present one and every event it names is open.
+async fn check_events(
     connection: &mut SqliteConnection,
     commit: &Commit,
 ) -> Result<Option<Mismatch>, LedgerError> {
@@ -44,12 +51,7 @@ async fn check(
     if epoch != Some(commit.epoch) {
         return Ok(Some(Mismatch::Epoch));
     }
-    let named: Vec<Position> = commit
-        .closes
-        .iter()
-        .map(|close| close.position)
-        .chain(commit.retries.iter().map(|retry| retry.position))
-        .collect();
+    let named: Vec<Position> = commit.named_events().collect();
     let mut open = BTreeSet::new();
     for chunk in chunks(&named) {
         let mut query: QueryBuilder<Sqlite> =
@@ -64,29 +66,48 @@ async fn check(
             open.insert(row.try_get::<i64, _>(0).map_err(failed)?);
         }
     }
-    if let Some(gone) = named.iter().find(|at| !open.contains(&at.0)) {
-        return Ok(Some(Mismatch::Event(*gone)));
-    }
-    let ids: Vec<&CartOrderId> = commit.orders.iter().map(|write| &write.order.id.cart).collect();
-    let mut versions: HashMap<String, i64> = HashMap::new();
-    for chunk in chunks(&ids) {
-        let mut query: QueryBuilder<Sqlite> =
-            QueryBuilder::new("SELECT cart_order_id, row_version FROM orders WHERE store_id = ");
+    // Taken out as they are named: the second naming of one finds it gone.
+    Ok(named.into_iter().find(|at| !open.remove(&at.0)).map(Mismatch::Event))
+}
+
+/// What is there of an order that the commit writes.
+struct Present {
+    version: i64,
+    terms: String,
+}
+
+async fn present_orders(
+    connection: &mut SqliteConnection,
+    commit: &Commit,
+) -> Result<HashMap<String, Present>, LedgerError> {
+    let mut present = HashMap::new();
+    for chunk in chunks(&commit.orders) {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "SELECT cart_order_id, row_version, terms FROM orders WHERE store_id = ",
+        );
         query.push_bind(commit.store.0).push(" AND cart_order_id IN (");
         let mut list = query.separated(", ");
-        for id in chunk {
-            list.push_bind(id.0.as_str());
+        for write in chunk {
+            list.push_bind(write.order.id.cart.0.as_str());
         }
         query.push(")");
         for row in query.build().fetch_all(&mut *connection).await.map_err(failed)? {
-            versions.insert(row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
+            let version = row.try_get(1).map_err(failed)?;
+            let terms = row.try_get(2).map_err(failed)?;
+            present.insert(row.try_get(0).map_err(failed)?, Present { version, terms });
         }
     }
-    let moved = commit.orders.iter().any(|write| {
-        let present = versions.get(&write.order.id.cart.0).copied().unwrap_or(0);
-        present != write.expected as i64
-    });
-    Ok(moved.then_some(Mismatch::Order))
+    Ok(present)
+}
+
+/// Whether an order is not at the version it was read at, or is written twice.
+fn moved(commit: &Commit, present: &HashMap<String, Present>) -> bool {
+    let mut written = HashSet::new();
+    commit.orders.iter().any(|write| {
+        let id = write.order.id.cart.0.as_str();
+        let version = present.get(id).map_or(0, |present| present.version);
+        version != write.expected as i64 || !written.insert(id)
+    })
 }
 
 /// Moves events from the inbox to the history.
@@ -157,41 +178,37 @@ async fn record(
     position: &mut i64,
     commit: &Commit,
 ) -> Result<Vec<Position>, LedgerError> {
-    let mut positions = Vec::with_capacity(commit.recorded.len());
-    for recorded in &commit.recorded {
-        *position += 1;
-        positions.push(Position(*position));
-        sqlx::query(
+    let placed: Vec<(Position, &Recorded)> =
+        (*position + 1..).map(Position).zip(&commit.recorded).collect();
+    *position += placed.len() as i64;
+    for chunk in chunks(&placed) {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
             "INSERT INTO event (store_id, position, account_id, key, topic, source, state, reason, \
-             duplicates, cart_order_id, received_at, done_at, attempts, rules_version, build, person) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, 0, ?, ?, ?)",
-        )
-        .bind(commit.store.0)
-        .bind(*position)
-        .bind(commit.account.0)
-        .bind(DeliveryKey::unique().0.to_vec())
-        .bind(recorded.topic.as_str())
-        .bind(recorded.source.as_str())
-        .bind(recorded.state.as_str())
-        .bind(recorded.reason.as_deref())
-        .bind(recorded.cart_order_id.0.as_str())
-        .bind(recorded.received_at.0)
-        .bind(commit.at.0)
-        .bind(i64::from(commit.rules_version))
-        .bind(commit.build)
-        .bind(recorded.by.as_deref())
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-        sqlx::query("INSERT INTO body (position, store_id, bytes) VALUES (?, ?, ?)")
-            .bind(*position)
-            .bind(commit.store.0)
-            .bind(pack(&recorded.body))
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
+             duplicates, cart_order_id, received_at, done_at, attempts, rules_version, build, person) ",
+        );
+        query.push_values(chunk, |mut row, (position, recorded)| {
+            row.push_bind(commit.store.0)
+                .push_bind(position.0)
+                .push_bind(commit.account.0)
+                .push_bind(DeliveryKey::unique().0.to_vec())
+                .push_bind(recorded.topic.as_str())
+                .push_bind(recorded.source.as_str())
+                .push_bind(recorded.state.as_str())
+                .push_bind(recorded.reason.as_deref())
+                .push_bind(0_i64)
+                .push_bind(recorded.cart_order_id.0.as_str())
+                .push_bind(recorded.received_at.0)
+                .push_bind(commit.at.0)
+                .push_bind(0_i64)
+                .push_bind(i64::from(commit.rules_version))
+                .push_bind(commit.build)
+                .push_bind(recorded.by.as_deref());
+        });
+        query.build().execute(&mut *connection).await.map_err(failed)?;
+        let bodies = chunk.iter().map(|(at, recorded)| (*at, commit.store, &recorded.body));
+        journal::store_bodies(connection, bodies).await?;
     }
-    Ok(positions)
+    Ok(placed.into_iter().map(|(at, _)| at).collect())
 }
 
 /// Fetches to be made: open events of their own.
@@ -200,66 +217,91 @@ async fn request(
     position: &mut i64,
     commit: &Commit,
 ) -> Result<(), LedgerError> {
-    for request in &commit.requests {
-        *position += 1;
-        let event = NewEvent {
-            account: commit.account,
-            store: commit.store,
-            topic: "fetch".to_owned(),
-            source: Source::Fetch,
-            delivery_id: None,
-            key: DeliveryKey::unique(),
-            cart_order_id: Some(request.cart_order_id.clone()),
-            body: bytes::Bytes::new(),
-            received_at: request.received_at,
-            triggered_at: None,
-            by: None,
-        };
-        journal::store(connection, &[(Position(*position), &event)]).await?;
-    }
-    Ok(())
+    let events: Vec<NewEvent> = commit.requests.iter().map(|r| r.event(commit)).collect();
+    let placed = (*position + 1..).map(Position).zip(&events);
+    let fresh: Vec<Fresh<'_>> =
+        placed.map(|(position, event)| Fresh { position, event, duplicates: 0 }).collect();
+    *position += fresh.len() as i64;
+    journal::store(connection, &fresh).await
 }
 
-async fn put_order(
+/// An order's row and its terms as they are kept.
+struct Kept<'a> {
+    order: &'a Order,
+    doc: String,
+    terms: String,
+}
+
+async fn put_orders(
     connection: &mut SqliteConnection,
     commit: &Commit,
-    write: &OrderWrite,
+    present: &HashMap<String, Present>,
 ) -> Result<(), LedgerError> {
-    let order = &write.order;
-    let doc = serde_json::to_string(&OrderDoc::of(order))
-        .map_err(|error| LedgerError::Rejected(error.to_string()))?;
-    let insert = "INSERT INTO orders (account_id, number, status, held_back, flags, created_at, \
-                  updated_at, row_version, doc, store_id, cart_order_id) \
-                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    let update = "UPDATE orders SET account_id = ?, number = ?, status = ?, held_back = ?, flags = ?, \
-                  created_at = ?, updated_at = ?, row_version = ?, doc = ? \
-                  WHERE store_id = ? AND cart_order_id = ?";
-    sqlx::query(if write.expected == 0 { insert } else { update })
+    let (mut gained, mut lost) = (Vec::new(), Vec::new());
+    let mut kept = Vec::with_capacity(commit.orders.len());
+    for OrderWrite { order, .. } in &commit.orders {
+        let id = order.id.cart.0.as_str();
+        let new = terms(order);
+        let row = Kept { order, doc: document(&OrderDoc::of(order))?, terms: document(&new)? };
+        let old = present.get(id).map_or("[]", |present| present.terms.as_str());
+        if old != row.terms {
+            let old: BTreeSet<String> =
+                serde_json::from_str(old).map_err(|error| corrupt("an order's terms", error))?;
+            lost.extend(old.difference(&new).map(|term| (id, term.clone())));
+            gained.extend(new.difference(&old).map(|term| (id, term.clone())));
+        }
+        kept.push(row);
+    }
+    for chunk in chunks(&kept) {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "INSERT INTO orders (account_id, number, status, held_back, flags, created_at, \
+             updated_at, row_version, doc, terms, store_id, cart_order_id) ",
+        );
+        query.push_values(chunk, |mut row, Kept { order, doc, terms }| {
+            row.push_bind(commit.account.0)
+                .push_bind(order.number.as_str())
+                .push_bind(order.status.as_str())
+                .push_bind(order.held_back.map(HeldBack::as_str))
+                .push_bind(i64::from(order.flags.0))
+                .push_bind(order.created_at.0)
+                .push_bind(order.updated_at.0)
+                .push_bind(order.row_version as i64)
+                .push_bind(doc.as_str())
+                .push_bind(terms.as_str())
+                .push_bind(commit.store.0)
+                .push_bind(order.id.cart.0.as_str());
+        });
+        query.push(
+            " ON CONFLICT (store_id, cart_order_id) DO UPDATE SET account_id = excluded.account_id, \
+             number = excluded.number, status = excluded.status, held_back = excluded.held_back, \
+             flags = excluded.flags, created_at = excluded.created_at, \
+             updated_at = excluded.updated_at, row_version = excluded.row_version, \
+             doc = excluded.doc, terms = excluded.terms",
+        );
+        query.build().execute(&mut *connection).await.map_err(failed)?;
+    }
+    for (id, term) in &lost {
+        sqlx::query(
+            "DELETE FROM order_term \
+             WHERE account_id = ? AND term = ? AND store_id = ? AND cart_order_id = ?",
+        )
         .bind(commit.account.0)
-        .bind(order.number.as_str())
-        .bind(order.status.as_str())
-        .bind(order.held_back.map(crate::domain::HeldBack::as_str))
-        .bind(i64::from(order.flags.0))
-        .bind(order.created_at.0)
-        .bind(order.updated_at.0)
-        .bind(order.row_version as i64)
-        .bind(doc)
+        .bind(term.as_str())
         .bind(commit.store.0)
-        .bind(order.id.cart.0.as_str())
+        .bind(*id)
         .execute(&mut *connection)
         .await
         .map_err(failed)?;
-    // Numbers do not change; the e-mail may, while an order is held back.
-    let terms: Vec<String> = row::terms(order).into_iter().collect();
-    for chunk in chunks(&terms) {
+    }
+    for chunk in chunks(&gained) {
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-            "INSERT OR IGNORE INTO order_term (account_id, term, store_id, cart_order_id) ",
+            "INSERT INTO order_term (account_id, term, store_id, cart_order_id) ",
         );
-        query.push_values(chunk, |mut row, term| {
+        query.push_values(chunk, |mut row, (id, term)| {
             row.push_bind(commit.account.0)
                 .push_bind(term.as_str())
                 .push_bind(commit.store.0)
-                .push_bind(order.id.cart.0.as_str());
+                .push_bind(*id);
         });
         query.build().execute(&mut *connection).await.map_err(failed)?;
     }
@@ -280,9 +322,7 @@ async fn write_timeline(
                     LedgerError::Rejected("an entry without its event".to_owned())
                 })?,
             };
-            let details = serde_json::to_string(&new.entry.details)
-                .map_err(|error| LedgerError::Rejected(error.to_string()))?;
-            rows.push((new, event, details));
+            rows.push((new, event, document(&new.entry.details)?));
         }
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
             "INSERT INTO timeline (store_id, cart_order_id, at, kind, event, who, rule, details) ",

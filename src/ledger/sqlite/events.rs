@@ -1,6 +1,9 @@
 //! Events as the store actor, the sweep and people read them.
 
-use sqlx::{QueryBuilder, Row, Sqlite, SqlitePool};
+use std::cmp::Reverse;
+
+use futures_util::TryStreamExt;
+use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
 use super::failure::failed;
 use super::journal::unpack;
@@ -17,20 +20,16 @@ pub(super) async fn open(
     limit: usize,
     max_bytes: usize,
 ) -> Result<Vec<OpenEvent>, LedgerError> {
-    let rows = sqlx::query(
-        "SELECT i.position, i.topic, i.source, i.cart_order_id, i.received_at, i.attempts, i.next_at, \
-         i.tries, i.person, b.bytes FROM inbox i LEFT JOIN body b ON b.position = i.position \
-         WHERE i.store_id = ? AND i.position > ? ORDER BY i.position LIMIT ?",
-    )
-    .bind(store.0)
-    .bind(after.0)
-    .bind(limit as i64)
-    .fetch_all(pool)
-    .await
-    .map_err(failed)?;
-    let mut events = Vec::with_capacity(rows.len());
+    let mut rows = sqlx::query(OPEN_EVENTS)
+        .bind(store.0)
+        .bind(after.0)
+        .bind(limit as i64)
+        .fetch(pool);
+    let mut events = Vec::new();
     let mut bytes = 0;
-    for row in &rows {
+    // One by one, so that what does not fit is not held in memory either.
+    while let Some(row) = rows.try_next().await.map_err(failed)? {
+        let row = &row;
         let source: String = get(row, "source")?;
         let body: Option<Vec<u8>> = get(row, "bytes")?;
         let body = body.map_or(Ok(Vec::new()), |kept| unpack(&kept))?;
@@ -54,66 +53,63 @@ pub(super) async fn open(
     Ok(events)
 }
 
-/// Jumps from store to store: one look-up each, however long a store's backlog is.
+const OPEN_EVENTS: &str =
+    "SELECT i.position, i.topic, i.source, i.cart_order_id, i.received_at, i.attempts, i.next_at, \
+     i.tries, i.person, b.bytes FROM inbox i LEFT JOIN body b ON b.position = i.position \
+     WHERE i.store_id = ? AND i.position > ? ORDER BY i.position LIMIT ?";
+
 pub(super) async fn backlogs(
     pool: &SqlitePool,
     after: StoreId,
     limit: usize,
 ) -> Result<Vec<StoreBacklog>, LedgerError> {
-    let rows = sqlx::query(
-        "WITH RECURSIVE s (id) AS (\
-           SELECT min(store_id) FROM inbox WHERE store_id > ?1 \
-           UNION ALL \
-           SELECT (SELECT min(store_id) FROM inbox WHERE store_id > s.id) FROM s WHERE s.id IS NOT NULL \
-           LIMIT ?2) \
-         SELECT s.id, (SELECT coalesce(i.next_at, i.received_at) FROM inbox i WHERE i.store_id = s.id \
-           ORDER BY i.position LIMIT 1) AS first, \
-           (SELECT count(*) FROM (SELECT 1 FROM inbox i WHERE i.store_id = s.id LIMIT 2)) AS several \
-         FROM s WHERE s.id IS NOT NULL",
-    )
-    .bind(after.0)
-    .bind(limit as i64)
-    .fetch_all(pool)
-    .await
-    .map_err(failed)?;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let store = StoreId(row.try_get(0).map_err(failed)?);
-        let mut due = Timestamp(row.try_get(1).map_err(failed)?);
-        if row.try_get::<i64, _>(2).map_err(failed)? > 1 {
-            due = due.min(earliest(pool, store).await?.unwrap_or(due));
-        }
-        found.push(StoreBacklog { store, due });
-    }
-    Ok(found)
-}
-
-async fn earliest(pool: &SqlitePool, store: StoreId) -> Result<Option<Timestamp>, LedgerError> {
-    let row = sqlx::query("SELECT min(coalesce(next_at, received_at)) FROM inbox WHERE store_id = ?")
-        .bind(store.0)
-        .fetch_one(pool)
+    let rows = sqlx::query(BACKLOGS)
+        .bind(after.0)
+        .bind(limit as i64)
+        .fetch_all(pool)
         .await
         .map_err(failed)?;
-    Ok(row.try_get::<Option<i64>, _>(0).map_err(failed)?.map(Timestamp))
+    rows.iter()
+        .map(|row| {
+            let due: [Option<i64>; 2] = [get(row, "retry")?, get(row, "waiting")?];
+            // One snapshot: a store that has open events has one that is due.
+            let due = due.into_iter().flatten().min();
+            let due = due.ok_or_else(|| corrupt("a backlog", "nothing is due"))?;
+            Ok(StoreBacklog { store: StoreId(get(row, "id")?), due: Timestamp(due) })
+        })
+        .collect()
 }
+
+/// Jumps from store to store, a few look-ups each, however long a store's backlog is: only retries
+/// that stand before the first waiting event are walked over.
+const BACKLOGS: &str = "WITH RECURSIVE s (id) AS (\
+       SELECT min(store_id) FROM inbox WHERE store_id > ?1 \
+       UNION ALL \
+       SELECT (SELECT min(store_id) FROM inbox WHERE store_id > s.id) FROM s WHERE s.id IS NOT NULL \
+       LIMIT ?2) \
+     SELECT s.id AS id, \
+       (SELECT min(next_at) FROM inbox INDEXED BY inbox_due \
+         WHERE store_id = s.id AND next_at IS NOT NULL) AS retry, \
+       (SELECT received_at FROM inbox INDEXED BY inbox_by_position \
+         WHERE store_id = s.id AND next_at IS NULL ORDER BY position LIMIT 1) AS waiting \
+     FROM s WHERE s.id IS NOT NULL";
 
 /// A page over open and closed events: each half is an index range, merged by position.
 pub(super) async fn page(
     pool: &SqlitePool,
     filter: &EventFilter,
 ) -> Result<Page<EventRow>, LedgerError> {
-    let wanted = filter.limit + 1;
+    // The open ones first: an event that closes meanwhile is then seen twice, not missed.
     let mut events = Vec::new();
     if filter.state.is_none_or(EventState::is_open) {
-        events.extend(half(pool, filter, OPEN, "inbox", wanted).await?);
+        events.extend(half(pool, filter, OPEN, "inbox").await?);
     }
     if filter.state.is_none_or(|state| !state.is_open()) {
-        events.extend(half(pool, filter, CLOSED, "event", wanted).await?);
+        events.extend(half(pool, filter, CLOSED, "event").await?);
     }
-    events.sort_by_key(|event| std::cmp::Reverse(event.position));
-    let more = events.len() > filter.limit;
-    events.truncate(filter.limit);
-    Ok(Page { rows: events, more })
+    events.sort_by_key(|event| Reverse((event.position, event.done_at)));
+    events.dedup_by_key(|event| event.position);
+    Ok(Page::of(events, filter.limit))
 }
 
 async fn half(
@@ -121,10 +117,35 @@ async fn half(
     filter: &EventFilter,
     columns: &'static str,
     table: &'static str,
-    limit: usize,
 ) -> Result<Vec<EventRow>, LedgerError> {
+    let mut query = half_query(filter, columns, table);
+    let rows = query.build().fetch_all(pool).await.map_err(failed)?;
+    rows.iter().map(event).collect()
+}
+
+/// Open events of a whole account have no index: what is open is few, and an index would be paid
+/// for by every acknowledged delivery.
+pub(super) fn half_query(
+    filter: &EventFilter,
+    columns: &'static str,
+    table: &'static str,
+) -> QueryBuilder<Sqlite> {
+    let closed = table == "event";
     let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT ");
-    query.push(columns).push(" FROM ").push(table).push(" WHERE account_id = ");
+    query.push(columns).push(" FROM ").push(table);
+    // Named, so that no statistics can talk SQLite out of it. A store's history is its table's key.
+    if closed && filter.cart_order_id.is_some() {
+        query.push(" INDEXED BY event_by_order");
+    } else if closed && filter.state == Some(EventState::SetAside) {
+        let of_store = filter.store.is_some();
+        query.push(" INDEXED BY ");
+        query.push(if of_store { "event_set_aside_by_store" } else { "event_set_aside" });
+    } else if closed && filter.store.is_none() {
+        query.push(" INDEXED BY event_recent");
+    }
+    // The plus keeps the account's indexes out where the store's are meant.
+    let by_account = !closed || filter.store.is_none() || filter.cart_order_id.is_some();
+    query.push(if by_account { " WHERE account_id = " } else { " WHERE +account_id = " });
     query.push_bind(filter.account.0);
     if let Some(store) = filter.store {
         query.push(" AND store_id = ").push_bind(store.0);
@@ -150,17 +171,12 @@ async fn half(
     }
     if let Some(id) = &filter.cart_order_id {
         query.push(" AND cart_order_id = ").push_bind(id.0.clone());
-        if filter.store.is_none() {
-            query.push(" AND store_id IN (SELECT id FROM store WHERE account_id = ");
-            query.push_bind(filter.account.0).push(")");
-        }
     }
     if let Some(after) = &filter.after {
         query.push(" AND position < ").push_bind(after.before.0);
     }
-    query.push(" ORDER BY position DESC LIMIT ").push_bind(limit as i64);
-    let rows = query.build().fetch_all(pool).await.map_err(failed)?;
-    rows.iter().map(event).collect()
+    query.push(" ORDER BY position DESC LIMIT ").push_bind(filter.limit as i64 + 1);
+    query
 }
 
 pub(super) async fn one(
@@ -175,15 +191,13 @@ pub(super) async fn one(
     let Some(body) = body else { return Ok(None) };
     let store: i64 = get(&body, "store_id")?;
     let bytes = unpack(&get::<Vec<u8>>(&body, "bytes")?)?;
-    // Closed first: an event that closes between the two reads is then found in the second round.
-    for _ in 0..2 {
-        for (columns, table) in [(CLOSED, "event"), (OPEN, "inbox")] {
-            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT ");
-            query.push(columns).push(" FROM ").push(table).push(" WHERE store_id = ");
-            query.push_bind(store).push(" AND position = ").push_bind(position.0);
-            if let Some(row) = query.build().fetch_optional(pool).await.map_err(failed)? {
-                return Ok(Some((event(&row)?, bytes)));
-            }
+    // The open ones first: an event that closes meanwhile is then found among the closed.
+    for (columns, table) in [(OPEN, "inbox"), (CLOSED, "event")] {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT ");
+        query.push(columns).push(" FROM ").push(table).push(" WHERE store_id = ");
+        query.push_bind(store).push(" AND position = ").push_bind(position.0);
+        if let Some(row) = query.build().fetch_optional(pool).await.map_err(failed)? {
+            return Ok(Some((event(&row)?, bytes)));
         }
     }
     Ok(None)

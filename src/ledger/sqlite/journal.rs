@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::failure::failed;
@@ -9,7 +10,7 @@ use crate::domain::{Position, StoreId};
 use crate::ledger::{DeliveryKey, Journaled, LedgerError, NewEvent, Written};
 
 /// Rows of one multi-row statement, largest first: few shapes, so that each stays prepared.
-const CHUNKS: [usize; 4] = [64, 16, 4, 1];
+const CHUNKS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
 /// Bodies longer than this are packed if that makes them smaller.
 const PACK_FROM: usize = 512;
@@ -37,6 +38,14 @@ pub(super) fn unpack(kept: &[u8]) -> Result<Vec<u8>, LedgerError> {
     }
 }
 
+/// A row of the inbox to be written.
+pub(super) struct Fresh<'a> {
+    pub(super) position: Position,
+    pub(super) event: &'a NewEvent,
+    /// Repetitions in the batch that brings it.
+    pub(super) duplicates: i64,
+}
+
 /// Journals deliveries. One that is known, from the inbox, the history or this very batch, only
 /// counts up (R10).
 pub(super) async fn insert(
@@ -44,37 +53,25 @@ pub(super) async fn insert(
     position: &mut i64,
     events: &[&NewEvent],
 ) -> Result<Vec<Written>, LedgerError> {
-    let mut known: HashMap<(StoreId, DeliveryKey), Position> = HashMap::new();
-    for chunk in chunks(events) {
-        // A delivery without an id has a key of its own and cannot be known.
-        let keyed: Vec<_> = chunk.iter().filter(|event| event.delivery_id.is_some()).collect();
-        known.extend(find(connection, "inbox", &keyed).await?);
-        known.extend(find(connection, "event", &keyed).await?);
-    }
+    let stored = find(connection, events).await?;
     let mut written = Vec::with_capacity(events.len());
-    let mut fresh = Vec::with_capacity(events.len());
+    let mut fresh: Vec<Fresh<'_>> = Vec::with_capacity(events.len());
+    let mut places = HashMap::with_capacity(events.len());
     for event in events {
         let key = (event.store, event.key);
-        if let Some(at) = known.get(&key) {
+        let journaled = if let Some(at) = stored.get(&key) {
             count_duplicate(connection, event.store, event.key).await?;
-            written.push(Written::Journaled(Journaled { position: *at, duplicate: true }));
-            continue;
-        }
-        *position += 1;
-        let at = Position(*position);
-        known.insert(key, at);
-        fresh.push((at, *event));
-        written.push(Written::Journaled(Journaled { position: at, duplicate: false }));
-        // A repetition later in this batch must find the row that it counts up.
-        if fresh.len() == CHUNKS[0] {
-            store(connection, &fresh).await?;
-            fresh.clear();
-        }
-        let repeated = events.iter().filter(|other| other.key == event.key).count() > 1;
-        if repeated && !fresh.is_empty() {
-            store(connection, &fresh).await?;
-            fresh.clear();
-        }
+            Journaled { position: *at, duplicate: true }
+        } else if let Some(row) = places.get(&key).and_then(|place: &usize| fresh.get_mut(*place)) {
+            row.duplicates += 1;
+            Journaled { position: row.position, duplicate: true }
+        } else {
+            *position += 1;
+            places.insert(key, fresh.len());
+            fresh.push(Fresh { position: Position(*position), event, duplicates: 0 });
+            Journaled { position: Position(*position), duplicate: false }
+        };
+        written.push(Written::Journaled(journaled));
     }
     store(connection, &fresh).await?;
     Ok(written)
@@ -83,68 +80,76 @@ pub(super) async fn insert(
 /// Writes events that are known to be new.
 pub(super) async fn store(
     connection: &mut SqliteConnection,
-    events: &[(Position, &NewEvent)],
+    events: &[Fresh<'_>],
 ) -> Result<(), LedgerError> {
     for chunk in chunks(events) {
         let mut inbox: QueryBuilder<Sqlite> = QueryBuilder::new(
             "INSERT INTO inbox (store_id, key, position, account_id, topic, source, delivery_id, \
-             cart_order_id, received_at, triggered_at, person) ",
+             duplicates, cart_order_id, received_at, triggered_at, person) ",
         );
-        inbox.push_values(chunk, |mut row, (at, event)| {
+        inbox.push_values(chunk, |mut row, Fresh { position, event, duplicates }| {
             row.push_bind(event.store.0)
-                .push_bind(event.key.0.to_vec())
-                .push_bind(at.0)
+                .push_bind(event.key.0.as_slice())
+                .push_bind(position.0)
                 .push_bind(event.account.0)
                 .push_bind(event.topic.as_str())
                 .push_bind(event.source.as_str())
                 .push_bind(event.delivery_id.as_deref())
+                .push_bind(*duplicates)
                 .push_bind(event.cart_order_id.as_ref().map(|id| id.0.as_str()))
                 .push_bind(event.received_at.0)
                 .push_bind(event.triggered_at.map(|at| at.0))
                 .push_bind(event.by.as_deref());
         });
         inbox.build().execute(&mut *connection).await.map_err(failed)?;
-        let mut bodies: QueryBuilder<Sqlite> =
-            QueryBuilder::new("INSERT INTO body (position, store_id, bytes) ");
-        bodies.push_values(chunk, |mut row, (at, event)| {
-            row.push_bind(at.0).push_bind(event.store.0).push_bind(pack(&event.body));
-        });
-        bodies.build().execute(&mut *connection).await.map_err(failed)?;
+        let bodies = chunk.iter().map(|row| (row.position, row.event.store, &row.event.body));
+        store_bodies(connection, bodies).await?;
     }
     Ok(())
 }
 
-/// Which of the deliveries a table knows.
+/// Writes one chunk of bodies.
+pub(super) async fn store_bodies(
+    connection: &mut SqliteConnection,
+    bodies: impl Iterator<Item = (Position, StoreId, &Bytes)>,
+) -> Result<(), LedgerError> {
+    let mut query: QueryBuilder<Sqlite> =
+        QueryBuilder::new("INSERT INTO body (position, store_id, bytes) ");
+    query.push_values(bodies, |mut row, (position, store, body)| {
+        row.push_bind(position.0).push_bind(store.0).push_bind(pack(body));
+    });
+    query.build().execute(connection).await.map_err(failed)?;
+    Ok(())
+}
+
+/// Which of the deliveries are known, open or closed.
 async fn find(
     connection: &mut SqliteConnection,
-    table: &'static str,
-    events: &[&&NewEvent],
-) -> Result<Vec<((StoreId, DeliveryKey), Position)>, LedgerError> {
-    let mut found = Vec::new();
+    events: &[&NewEvent],
+) -> Result<HashMap<(StoreId, DeliveryKey), Position>, LedgerError> {
+    let mut found = HashMap::new();
     for chunk in chunks(events) {
-        let mut query: QueryBuilder<Sqlite> =
-            QueryBuilder::new("SELECT store_id, key, position FROM ");
-        query.push(table);
-        query.push(" WHERE (store_id, key) IN (VALUES ");
-        let mut rows = query.separated(", ");
-        for event in chunk {
-            rows.push("(");
-            rows.push_bind_unseparated(event.store.0);
-            rows.push_unseparated(", ");
-            rows.push_bind_unseparated(event.key.0.to_vec());
-            rows.push_unseparated(")");
-        }
-        query.push(")");
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("WITH k (store_id, key) AS (");
+        query.push_values(chunk, |mut row, event| {
+            row.push_bind(event.store.0).push_bind(event.key.0.as_slice());
+        });
+        query.push(KNOWN);
         for row in query.build().fetch_all(&mut *connection).await.map_err(failed)? {
-            let key: Vec<u8> = row.try_get(1).map_err(failed)?;
-            let key = <[u8; 16]>::try_from(key.as_slice())
+            let key: &[u8] = row.try_get(1).map_err(failed)?;
+            let key = <[u8; 16]>::try_from(key)
                 .map_err(|_| LedgerError::Corrupt("a delivery key".to_owned()))?;
             let store = StoreId(row.try_get(0).map_err(failed)?);
-            found.push(((store, DeliveryKey(key)), Position(row.try_get(2).map_err(failed)?)));
+            found.insert((store, DeliveryKey(key)), Position(row.try_get(2).map_err(failed)?));
         }
     }
     Ok(found)
 }
+
+/// The rest of the look-up: one seek in each table for each key. `CROSS JOIN` keeps the order.
+const KNOWN: &str = ") SELECT i.store_id, i.key, i.position FROM k CROSS JOIN inbox i \
+     ON i.store_id = k.store_id AND i.key = k.key \
+     UNION ALL SELECT e.store_id, e.key, e.position FROM k CROSS JOIN event e \
+     ON e.store_id = k.store_id AND e.key = k.key";
 
 async fn count_duplicate(
     connection: &mut SqliteConnection,
@@ -157,7 +162,7 @@ async fn count_duplicate(
     ] {
         let counted = sqlx::query(sql)
             .bind(store.0)
-            .bind(key.0.to_vec())
+            .bind(key.0.as_slice())
             .execute(&mut *connection)
             .await
             .map_err(failed)?;
@@ -215,7 +220,7 @@ mod tests {
     fn chunks_have_few_sizes_and_leave_nothing_out() {
         let rows: Vec<u32> = (0..93).collect();
         let sizes: Vec<usize> = chunks(&rows).map(<[u32]>::len).collect();
-        assert_eq!(sizes, [64, 16, 4, 4, 4, 1]);
+        assert_eq!(sizes, [64, 16, 8, 4, 1]);
         assert_eq!(chunks(&rows).flatten().count(), 93);
     }
 }

@@ -22,15 +22,13 @@ mod orders;
 mod row;
 mod stores;
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
 use async_trait::async_trait;
 use sqlx::{Connection, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
+use tracing::warn;
 
 pub use self::open::SqliteOptions;
-use self::checkpoint::Checkpointer;
+use self::checkpoint::{Checkpointer, Log};
 use self::failure::failed;
 use super::{
     AccountRow, Answer, Backlog, DeliveryKey, EventFilter, EventRow, Ledger, LedgerError, OpenEvent,
@@ -43,48 +41,57 @@ pub struct Sqlite {
     writer: Mutex<Writer>,
     readers: SqlitePool,
     options: SqliteOptions,
-    checkpointer: Arc<Checkpointer>,
+    checkpointer: Checkpointer,
     unclean: bool,
 }
 
 /// The one writing connection, and what only it knows.
 struct Writer {
-    /// `None` after a failure at COMMIT: nothing is known of it, so it is opened anew.
+    /// `None` after a failure that leaves nothing known of it: it is opened anew then.
     connection: Option<SqliteConnection>,
     /// The last position given out.
     position: i64,
+    /// The write-ahead log after the last write.
+    log: Log,
+    /// Where the log stood when it could not begin anew.
+    tried: u64,
 }
 
-impl Sqlite {
+impl Writer {
     /// The writing connection, opened anew if the last one was given up.
-    async fn connection<'a>(
-        &self,
-        writer: &'a mut Writer,
-    ) -> Result<&'a mut SqliteConnection, LedgerError> {
-        if writer.connection.is_none() {
-            let connection = open::writing(&self.options).await?;
-            writer.connection = Some(connection);
-        }
-        let connection = writer.connection.as_mut();
-        connection.ok_or_else(|| LedgerError::Unavailable("no connection".to_owned()))
+    async fn connection(
+        &mut self,
+        options: &SqliteOptions,
+    ) -> Result<(&mut SqliteConnection, &mut i64), LedgerError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => {
+                let mut connection = open::writing(options).await?;
+                // What failed at COMMIT may have been written all the same.
+                self.position = self.position.max(open::last_position(&mut connection).await?);
+                connection
+            }
+        };
+        Ok((self.connection.insert(connection), &mut self.position))
     }
 }
 
 #[async_trait]
 impl Ledger for Sqlite {
     async fn write(&self, batch: &[Write]) -> Result<Vec<Written>, LedgerError> {
-        if self.checkpointer.is_over_cap() {
-            self.checkpointer.catch_up().await;
-        }
         let mut writer = self.writer.lock().await;
-        let mut position = writer.position;
-        let connection = self.connection(&mut writer).await?;
-        let outcome = batch::write(connection, &mut position, batch).await;
-        match outcome {
+        let log = writer.log;
+        self.checkpointer.before_write(log, &mut writer.tried).await;
+        let (connection, position) = writer.connection(&self.options).await?;
+        match batch::write(connection, position, batch).await {
             Ok(written) => {
-                writer.position = position;
-                drop(writer);
-                self.checkpointer.wrote();
+                match checkpoint::look(connection).await {
+                    Ok(log) => {
+                        writer.log = log;
+                        self.checkpointer.after_write(log);
+                    }
+                    Err(error) => warn!(%error, "the size of the write-ahead log is not known"),
+                }
                 Ok(written)
             }
             Err(batch::Failure::Statement(error)) => Err(error),
@@ -102,7 +109,7 @@ impl Ledger for Sqlite {
         self.checkpointer.stop().await;
         self.readers.close().await;
         let mut writer = self.writer.lock().await;
-        let connection = self.connection(&mut writer).await?;
+        let (connection, _) = writer.connection(&self.options).await?;
         sqlx::query("UPDATE meta SET value = 0 WHERE name = 'running'")
             .execute(&mut *connection)
             .await
@@ -231,9 +238,5 @@ impl Ledger for Sqlite {
     }
 }
 
-impl Drop for Sqlite {
-    fn drop(&mut self) {
-        self.checkpointer.stopped.store(true, Ordering::SeqCst);
-        self.checkpointer.grown.notify_one();
-    }
-}
+#[cfg(test)]
+mod tests;

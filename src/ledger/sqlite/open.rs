@@ -1,7 +1,6 @@
 //! Opening the file: pragmas, migrations, and whether the last end was a calm one.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{
@@ -10,7 +9,7 @@ use sqlx::sqlite::{
 use sqlx::{Connection, Row, SqliteConnection};
 use tokio::sync::Mutex;
 
-use super::checkpoint::Checkpointer;
+use super::checkpoint::{Checkpointer, Log};
 use super::failure::failed;
 use super::{Sqlite, Writer};
 use crate::domain::Timestamp;
@@ -20,9 +19,13 @@ use crate::ledger::LedgerError;
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_book.sql")];
 
 /// Larger pages mean fewer of them to log per transaction for bodies and orders.
-const PAGE_BYTES: u32 = 8192;
+pub(super) const PAGE_BYTES: u32 = 8192;
 /// How long a statement waits for a lock that a checkpoint holds.
 const BUSY: Duration = Duration::from_secs(5);
+/// How long the copying of the log waits for readers, and the writer with it.
+const COPYING_BUSY: Duration = Duration::from_millis(100);
+/// Rows that a reader holds ready: bodies may be large.
+const ROWS_AHEAD: usize = 16;
 
 /// What a database is opened with.
 #[derive(Debug, Clone)]
@@ -33,7 +36,7 @@ pub struct SqliteOptions {
     pub readers: u32,
     /// The write-ahead log is copied whenever it has grown by so much.
     pub checkpoint_bytes: u64,
-    /// It never grows beyond this; writing waits for the copying then.
+    /// Here writing waits for the copying, so that it does not grow on.
     pub wal_cap_bytes: u64,
     /// The time of the start.
     pub now: Timestamp,
@@ -49,14 +52,16 @@ impl Sqlite {
         let readers = SqlitePoolOptions::new()
             .max_connections(options.readers.max(1))
             .acquire_timeout(Duration::from_secs(10))
-            .connect_with(connect(&options).read_only(true))
+            // A connection to a file does not go stale.
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(connect(&options).read_only(true).row_buffer_size(ROWS_AHEAD))
             .await
             .map_err(failed)?;
-        let checkpointer = Arc::new(Checkpointer::new(&options));
-        let own = connect_for_checkpoint(&options).await?;
-        tokio::spawn(super::checkpoint::run(Arc::clone(&checkpointer), own));
-        let writer = Mutex::new(Writer { connection: Some(connection), position });
-        Ok(Self { writer, readers, options, checkpointer, unclean })
+        let checkpointer = Checkpointer::start(&options).await?;
+        let writer = Writer { connection: Some(connection), position, log: Log::default(), tried: 0 };
+        Ok(Self { writer: Mutex::new(writer), readers, options, checkpointer, unclean })
     }
 }
 
@@ -81,8 +86,10 @@ pub(super) async fn writing(options: &SqliteOptions) -> Result<SqliteConnection,
     SqliteConnection::connect_with(&options).await.map_err(failed)
 }
 
-async fn connect_for_checkpoint(options: &SqliteOptions) -> Result<SqliteConnection, LedgerError> {
-    let options = connect(options).pragma("wal_autocheckpoint", "0");
+/// The connection that copies the log.
+pub(super) async fn copying(options: &SqliteOptions) -> Result<SqliteConnection, LedgerError> {
+    let options =
+        connect(options).pragma("wal_autocheckpoint", "0").busy_timeout(COPYING_BUSY);
     SqliteConnection::connect_with(&options).await.map_err(failed)
 }
 
@@ -120,10 +127,9 @@ async fn mark_running(connection: &mut SqliteConnection) -> Result<bool, LedgerE
     Ok(before != 0)
 }
 
-/// The last position given out; bodies outlive everything else that names one.
-async fn last_position(connection: &mut SqliteConnection) -> Result<i64, LedgerError> {
-    let sql = "SELECT max(coalesce((SELECT max(position) FROM body), 0), \
-               coalesce((SELECT value FROM meta WHERE name = 'position'), 0))";
+/// The last position given out: every event has a body.
+pub(super) async fn last_position(connection: &mut SqliteConnection) -> Result<i64, LedgerError> {
+    let sql = "SELECT coalesce(max(position), 0) FROM body";
     let row = sqlx::query(sql).fetch_one(&mut *connection).await.map_err(failed)?;
     row.try_get(0).map_err(failed)
 }

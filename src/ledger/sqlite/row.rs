@@ -1,7 +1,5 @@
 //! Rows to values, and what of an order is kept as one document.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -76,22 +74,6 @@ pub(super) fn order(row: &SqliteRow) -> Result<Order, LedgerError> {
     })
 }
 
-/// What an order is found by, in lower case.
-pub(super) fn terms(order: &Order) -> BTreeSet<String> {
-    let name = order.cart_name.to_lowercase();
-    let mut terms: BTreeSet<String> = [
-        order.number.to_lowercase(),
-        order.cart_number.to_lowercase(),
-        name.trim_start_matches('#').to_owned(),
-        name,
-        order.id.cart.0.to_lowercase(),
-    ]
-    .into();
-    terms.extend(order.content.email.as_ref().map(|email| email.to_lowercase()));
-    terms.remove("");
-    terms
-}
-
 /// Columns of an open event, in the shape that [`event`] reads.
 pub(super) const OPEN: &str = "store_id, position, account_id, topic, source, \
      CASE WHEN next_at IS NULL THEN 'waiting' ELSE 'retrying' END AS state, reason, delivery_id, \
@@ -138,6 +120,11 @@ where
     T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
 {
     row.try_get(name).map_err(failed)
+}
+
+/// A value that is kept as JSON.
+pub(super) fn document(value: &impl serde::Serialize) -> Result<String, LedgerError> {
+    serde_json::to_string(value).map_err(|error| LedgerError::Rejected(error.to_string()))
 }
 
 pub(super) fn corrupt(what: &str, why: impl std::fmt::Display) -> LedgerError {

@@ -1,19 +1,15 @@
 //! Stores, accounts, tokens and kept answers.
 
-use std::time::Duration;
-
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::failure::failed;
-use super::row::{corrupt, count, get};
+use super::row::{corrupt, count, document, get};
 use crate::domain::{AccountId, ChannelKind, StoreId, Timestamp};
+use crate::ledger::store::ANSWERS_KEPT;
 use crate::ledger::{
     AccountRow, Answer, LedgerError, Role, StoreListing, StoreRow, StoreTaken, TokenRow, Written,
 };
-
-/// How long answers to idempotent requests are kept.
-const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 // === Writes ===
 
@@ -204,10 +200,6 @@ pub(super) async fn keep_answer(
     .await
     .map_err(failed)?;
     Ok(Written::Done)
-}
-
-fn document(value: &impl serde::Serialize) -> Result<String, LedgerError> {
-    serde_json::to_string(value).map_err(|error| LedgerError::Rejected(error.to_string()))
 }
 
 // === Reads ===

@@ -78,6 +78,8 @@ CREATE TABLE inbox (
   PRIMARY KEY (store_id, key)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX inbox_by_position ON inbox (store_id, position);
+-- Retries are few: this index costs nothing while a delivery is acknowledged.
+CREATE INDEX inbox_due ON inbox (store_id, next_at) WHERE next_at IS NOT NULL;
 
 -- Closed events.
 CREATE TABLE event (
@@ -102,8 +104,9 @@ CREATE TABLE event (
   PRIMARY KEY (store_id, position)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX event_by_key ON event (store_id, key);
-CREATE INDEX event_by_order ON event (store_id, cart_order_id, position) WHERE cart_order_id IS NOT NULL;
-CREATE INDEX event_recent ON event (account_id, position);
+CREATE INDEX event_by_order ON event (account_id, cart_order_id, position) WHERE cart_order_id IS NOT NULL;
+-- State and topic at the end: a filter passes over what does not match without reading its row.
+CREATE INDEX event_recent ON event (account_id, position, state, topic);
 CREATE INDEX event_set_aside ON event (account_id, position) WHERE state = 'set_aside';
 CREATE INDEX event_set_aside_by_store ON event (store_id, position) WHERE state = 'set_aside';
 
@@ -126,15 +129,18 @@ CREATE TABLE orders (
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   row_version INTEGER NOT NULL,
-  doc TEXT NOT NULL
+  doc TEXT NOT NULL,
+  terms TEXT NOT NULL
 );
 CREATE UNIQUE INDEX order_identity ON orders (store_id, cart_order_id);
+-- Columns behind the order's identity let a filter pass over an entry without reading its row.
 CREATE INDEX order_in_book ON orders (account_id, created_at, store_id, cart_order_id) WHERE status <> 'held_back';
-CREATE INDEX order_of_store ON orders (store_id, created_at, cart_order_id) WHERE status <> 'held_back';
+CREATE INDEX order_of_store ON orders (store_id, created_at, cart_order_id, status, flags);
 CREATE INDEX order_by_status ON orders (account_id, status, created_at, store_id, cart_order_id);
-CREATE INDEX order_changed ON orders (account_id, updated_at, store_id, cart_order_id) WHERE status <> 'held_back';
-CREATE INDEX order_flagged ON orders (account_id, created_at, store_id, cart_order_id) WHERE flags <> 0;
+CREATE INDEX order_changed ON orders (account_id, updated_at, store_id, cart_order_id, status);
+CREATE INDEX order_flagged ON orders (account_id, created_at, store_id, cart_order_id, flags) WHERE flags <> 0;
 
+-- What orders are found by. `orders.terms` lists an order's rows here, so that they change with it.
 CREATE TABLE order_term (
   account_id INTEGER NOT NULL,
   term TEXT NOT NULL,
