@@ -31,6 +31,13 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often the line of `systemctl status` is renewed.
 const STATUS: Duration = Duration::from_secs(10);
 
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    End,
+    Reload,
+}
+
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -46,11 +53,18 @@ impl Signals {
         })
     }
 
-    async fn end(&mut self) {
+    /// Waits for the next signal.
+    async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Asked::End,
+            _ = self.interrupt.recv() => Asked::End,
+            _ = self.hangup.recv() => Asked::Reload,
         }
+    }
+
+    /// Waits to be asked to end.
+    async fn end(&mut self) {
+        while self.next().await != Asked::End {}
     }
 }
 
@@ -72,14 +86,16 @@ impl Daemon {
             tokio::time::interval(systemd::watchdog().unwrap_or(Duration::MAX / 4).max(STEP) / 2);
         let failed = loop {
             tokio::select! {
-                () = signals.end() => break None,
-                _ = signals.hangup.recv() => {
-                    systemd::reloading();
-                    if let Some(source) = &source {
-                        reload(source, &mut config);
+                asked = signals.next() => match asked {
+                    Asked::End => break None,
+                    Asked::Reload => {
+                        systemd::reloading();
+                        if let Some(source) = &source {
+                            reload(source, &mut config);
+                        }
+                        systemd::ready(&self.status().await);
                     }
-                    systemd::ready(&self.status().await);
-                }
+                },
                 name = self.actors.given_up() => break Some(name),
                 _ = status.tick() => systemd::status(&self.status().await),
                 _ = watchdog.tick() => self.prove_work().await,

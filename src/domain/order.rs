@@ -84,6 +84,21 @@ pub struct Guard {
 }
 
 impl Guard {
+    /// What is known after a first sighting; nothing of it has taken effect yet.
+    pub fn new(newest: Version, newest_content: Hash) -> Self {
+        Self {
+            newest,
+            newest_content,
+            cancel_settled: None,
+            cancelled_by_cart: false,
+            fulfilment_settled: false,
+            archive_settled: false,
+            gone_at: None,
+            found_at: newest.is_fetch().then_some(newest.read_at),
+            tie_settled: None,
+        }
+    }
+
     /// The last fetch that looked for it did not find it (R25).
     pub fn is_gone(&self) -> bool {
         self.gone_at > self.found_at

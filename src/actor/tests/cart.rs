@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,7 +13,6 @@ use crate::channel::{
     Access, Channel, ChannelError, Credentials, Decoded, DeliveryHead, OrderRef, ScopeGap,
     SigningKeys, Subscription, Token,
 };
-use crate::clock::Clock;
 use crate::domain::{
     Amount, CartOrderId, CartState, ChannelKind, Content, Line, Sighting, Timestamp, Totals,
 };
@@ -47,25 +47,26 @@ struct Script {
     subscriptions: Vec<Subscription>,
 }
 
+struct Gate {
+    closed: AtomicBool,
+    passes: Semaphore,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { closed: AtomicBool::new(false), passes: Semaphore::new(0) }
+    }
+}
+
 /// The cart of every store of a test world.
+#[derive(Default)]
 pub(crate) struct Cart {
-    clock: Clock,
     script: Mutex<Script>,
     /// Reads pass one by one while it is closed.
-    gate: Semaphore,
-    gated: std::sync::atomic::AtomicBool,
+    gate: Gate,
 }
 
 impl Cart {
-    pub(crate) fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            script: Mutex::default(),
-            gate: Semaphore::new(0),
-            gated: std::sync::atomic::AtomicBool::new(false),
-        }
-    }
-
     fn script<T>(&self, work: impl FnOnce(&mut Script) -> T) -> T {
         work(&mut self.script.lock().unwrap())
     }
@@ -108,12 +109,12 @@ impl Cart {
 
     /// Reads wait from now on, until [`Cart::let_pass`].
     pub(crate) fn close_gate(&self) {
-        self.gated.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.gate.closed.store(true, Ordering::SeqCst);
     }
 
     /// Lets so many reads pass.
     pub(crate) fn let_pass(&self, reads: usize) {
-        self.gate.add_permits(reads);
+        self.gate.passes.add_permits(reads);
     }
 }
 
@@ -193,8 +194,8 @@ impl Channel for Cart {
         _: &str,
         _: &str,
         _: &Credentials,
+        now: Timestamp,
     ) -> Result<Token, ChannelError> {
-        let now = self.clock.now();
         self.script(|s| {
             if s.refuses_tokens {
                 return Err(ChannelError::Unauthorized("the app is not installed".to_owned()));
@@ -229,8 +230,8 @@ impl Channel for Cart {
             let replies = s.replies.get_mut(&access.domain).filter(|r| !r.is_empty());
             replies.map_or(Reply::Truth, |replies| replies.remove(0))
         });
-        if self.gated.load(std::sync::atomic::Ordering::SeqCst) {
-            self.gate.acquire().await.unwrap().forget();
+        if self.gate.closed.load(Ordering::SeqCst) {
+            self.gate.passes.acquire().await.unwrap().forget();
         }
         match reply {
             Reply::Truth => Ok(self.script(|s| {

@@ -33,8 +33,9 @@ fn one_answer_closes_what_was_known_when_it_was_asked_for() {
         world.cart.close_gate();
         let mut before = Vec::new();
         for _ in 0..3 {
-            before.push(world.deliver("pine", "thin", "1").await);
+            before.push(world.journal("pine", "thin", "1").await);
         }
+        world.actors.stores.nudge(world.store("pine"));
         world.until(async || (world.cart.reads("pine") == 1).then_some(())).await;
         let during = world.deliver("pine", "thin", "1").await;
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -85,7 +85,7 @@ impl World {
     pub(crate) async fn over(ledger: Arc<Memory>, clock: Clock, settings: StoreSettings) -> Self {
         let vault = Arc::new(Vault::new([7; 32]));
         let directory = Arc::new(Directory::load(ledger.clone(), vault).await.unwrap());
-        let cart = Arc::new(Cart::new(clock.clone()));
+        let cart = Arc::new(Cart::default());
         let about = About { version: "0", revision: "0", started_at: clock.now() };
         let metrics = Metrics::new(500, about, tokio::runtime::Handle::current());
         let foundation = Foundation {
@@ -165,7 +165,7 @@ impl World {
                 if let Some(answer) = ask().await {
                     return answer;
                 }
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         })
         .await

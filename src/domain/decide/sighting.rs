@@ -202,17 +202,7 @@ fn new_order(sighting: &Sighting, version: Version, context: &Context<'_>) -> Or
         row_version: 1,
         content: sighting.content.clone(),
         cart: sighting.cart.clone(),
-        guard: Guard {
-            newest: version,
-            newest_content: sighting.content_hash(),
-            cancel_settled: None,
-            cancelled_by_cart: false,
-            fulfilment_settled: false,
-            archive_settled: false,
-            gone_at: None,
-            found_at: version.is_fetch().then_some(version.read_at),
-            tie_settled: None,
-        },
+        guard: Guard::new(version, sighting.content_hash()),
         tracking: None,
     };
     name(&mut order, sighting, context);

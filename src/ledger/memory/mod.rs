@@ -16,6 +16,7 @@ mod events;
 mod orders;
 mod stores;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -44,7 +45,18 @@ pub struct Memory {
 #[derive(Default)]
 struct Faults {
     writes: Option<(usize, LedgerError)>,
+    crashing_writes: usize,
     reads: Option<LedgerError>,
+    stores: HashMap<StoreId, Trouble>,
+}
+
+/// What goes wrong in the reads of one store's actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Whoever reads crashes.
+    Panic,
+    /// No read ever ends.
+    Hang,
 }
 
 /// While it lives, writes wait.
@@ -62,6 +74,29 @@ impl Memory {
     /// The next `count` writes fail and apply nothing.
     pub fn fail_writes(&self, count: usize, error: LedgerError) {
         lock(&self.faults).writes = Some((count, error));
+    }
+
+    /// The next `count` writes crash whoever makes them; nothing of them is applied.
+    pub fn panic_writes(&self, count: usize) {
+        lock(&self.faults).crashing_writes = count;
+    }
+
+    /// From now on the reads of one store's actor go wrong so, until `None` mends it.
+    pub fn trouble(&self, store: StoreId, trouble: Option<Trouble>) {
+        let mut faults = lock(&self.faults);
+        match trouble {
+            Some(trouble) => faults.stores.insert(store, trouble),
+            None => faults.stores.remove(&store),
+        };
+    }
+
+    async fn troubled(&self, store: StoreId) {
+        let trouble = lock(&self.faults).stores.get(&store).copied();
+        match trouble {
+            Some(Trouble::Panic) => std::panic::panic_any("a read crashes, as the test wishes"),
+            Some(Trouble::Hang) => std::future::pending().await,
+            None => {}
+        }
     }
 
     /// Every read fails, until `None` mends it.
@@ -87,7 +122,13 @@ impl Memory {
     }
 
     fn next_write_fails(&self) -> Result<(), LedgerError> {
-        match &mut lock(&self.faults).writes {
+        let mut faults = lock(&self.faults);
+        if faults.crashing_writes > 0 {
+            faults.crashing_writes -= 1;
+            drop(faults);
+            std::panic::panic_any("a write crashes, as the test wishes");
+        }
+        match &mut faults.writes {
             Some((count, error)) if *count > 0 => {
                 *count -= 1;
                 Err(error.clone())
@@ -130,6 +171,7 @@ impl Ledger for Memory {
         limit: usize,
         max_bytes: usize,
     ) -> Result<Vec<OpenEvent>, LedgerError> {
+        self.troubled(store).await;
         Ok(self.read()?.open_events(store, after, limit, max_bytes))
     }
 
@@ -162,6 +204,7 @@ impl Ledger for Memory {
     }
 
     async fn store(&self, id: StoreId) -> Result<Option<StoreRow>, LedgerError> {
+        self.troubled(id).await;
         Ok(self.read()?.store(id))
     }
 

@@ -164,6 +164,13 @@ pub(super) fn event(store: StoreId, id: &str) -> NewEvent {
 /// An order awaiting fulfilment, at its first version.
 pub(super) fn order(store: StoreId, cart: &str) -> Order {
     let hash = Hash(7);
+    let version = Version {
+        updated_at: Timestamp(15),
+        cancelled: false,
+        source: 0,
+        read_at: Timestamp(0),
+        hash,
+    };
     Order {
         id: OrderId::new(store, CartOrderId::from(cart)),
         account: AccountId(1),
@@ -180,21 +187,7 @@ pub(super) fn order(store: StoreId, cart: &str) -> Order {
         row_version: 1,
         content: Content { currency: "EUR".to_owned(), ..Content::default() },
         cart: CartState::default(),
-        guard: Guard {
-            newest: Version {
-                updated_at: Timestamp(15),
-                cancelled: false,
-                source: 0,
-                read_at: Timestamp(0),
-                hash,
-            },
-            newest_content: hash,
-            cancel_settled: None,
-            cancelled_by_cart: false,
-            fulfilment_settled: false,
-            archive_settled: false,
-            deleted_at: None,
-        },
+        guard: Guard::new(version, hash),
         tracking: None,
     }
 }
