@@ -158,6 +158,16 @@ async fn r7_a_name_is_compared_exactly() {
 }
 
 #[tokio::test]
+async fn a_search_without_end_is_given_up() {
+    let info = json!({ "hasNextPage": true, "endCursor": "again" });
+    let page = json!({ "data": { "orders": { "pageInfo": info, "nodes": [] } } });
+    let (cart, shop) = shop(vec![Reply::json(&page)]).await;
+    let error = order(&shop.graph(), &named("#1001")).await.unwrap_err();
+    assert!(matches!(error, ChannelError::Rejected(_)), "{error}");
+    assert_eq!(cart.asked().len(), MAX_SEARCHES);
+}
+
+#[tokio::test]
 async fn r16_of_a_repeated_number_the_newest_is_meant() {
     let old = Plain { id: 1, created: 1_600_000_000, ..plain() }.graph(Nothing::Null);
     let new = Plain { id: 2, created: 1_700_000_000, ..plain() }.graph(Nothing::Null);
