@@ -95,7 +95,7 @@ async fn whole(graph: &Graph<'_>, id: Id, page: &mut u32) -> Result<Read, Channe
             }
             Err(fault) => return Err(fault.into()),
         };
-        next = order.take_next_lines();
+        next = order.take_next_lines()?;
         let so_far = match whole.take() {
             None => order,
             Some(known) if known.updated_at() != order.updated_at() => return Ok(Read::Changed),
@@ -178,7 +178,7 @@ async fn by_name(graph: &Graph<'_>, name: &str) -> Result<Option<GraphOrder>, Ch
             (exact, order.created_at().and_then(Timestamp::parse))
         });
         if let Some(mut best) = best {
-            let complete = best.take_next_lines().is_none();
+            let complete = best.take_next_lines()?.is_none();
             return if complete { Ok(Some(best)) } else { by_id(graph, best.id()).await };
         }
     }
@@ -195,7 +195,7 @@ async fn search(graph: &Graph<'_>, name: &str) -> Result<Vec<GraphOrder>, Channe
         match graph.ask::<SearchData>(&ORDERS_POLL, variables).await {
             Ok(SearchData { orders }) => {
                 found.extend(orders.nodes);
-                after = orders.page_info.next();
+                after = orders.page_info.next()?;
                 if after.is_none() {
                     return Ok(found);
                 }

@@ -100,6 +100,15 @@ async fn lines_without_end_are_given_up() {
 }
 
 #[tokio::test]
+async fn r17_lines_that_go_on_without_a_cursor_are_no_whole_order() {
+    let mut cut = page(&plain().lines[..1], Some("c1"));
+    cut["lineItems"]["pageInfo"]["endCursor"] = Value::Null;
+    let (_cart, shop) = shop(vec![answer(&cut)]).await;
+    let error = order(&shop.graph(), &by_id()).await.unwrap_err();
+    assert!(matches!(error, ChannelError::Protocol(_)), "{error}");
+}
+
+#[tokio::test]
 async fn too_costly_pages_are_halved() {
     let whole = answer(&plain().graph(Nothing::Null));
     let (cart, shop) = shop(vec![too_costly(), too_costly(), whole]).await;
