@@ -107,18 +107,51 @@ fn command() -> impl Strategy<Value = Command> {
     ])
 }
 
-/// A story in segments: what is told, twice over in two orders, and then what a person does.
+/// A part of a story: what is told, in two orders of arrival, and what people do then.
 #[derive(Debug, Clone)]
 struct Segment {
     arrivals: [Vec<Told>; 2],
-    command: Option<Command>,
+    then: Then,
+}
+
+/// What people do between two segments.
+#[derive(Debug, Clone)]
+enum Then {
+    Nothing,
+    Ask(Command),
+    SetRules(Rules),
+}
+
+fn then() -> impl Strategy<Value = Then> {
+    prop_oneof![
+        1 => Just(Then::Nothing),
+        3 => command().prop_map(Then::Ask),
+        1 => (rules(), any::<bool>()).prop_map(|(mut rules, pending)| {
+            rules.import_statuses.extend(pending.then(|| "pending".to_owned()));
+            Then::SetRules(rules)
+        }),
+    ]
+}
+
+impl Then {
+    /// Does it; a refusal is given back in words.
+    fn happen(&self, book: &mut Book) -> Option<Refusal> {
+        match self {
+            Self::Nothing => None,
+            Self::Ask(command) => book.ask(command).err(),
+            Self::SetRules(rules) => {
+                book.rules = rules.clone();
+                None
+            }
+        }
+    }
 }
 
 fn story(back: bool) -> impl Strategy<Value = Vec<Segment>> {
     states(back).prop_flat_map(|states| {
         let opening = telling(states.clone(), 0);
-        let segment = (arrivals(&states, 0..6), prop::option::of(command()));
-        let segment = segment.prop_map(|(arrivals, command)| Segment { arrivals, command });
+        let segment = (arrivals(&states, 0..6), then());
+        let segment = segment.prop_map(|(arrivals, then)| Segment { arrivals, then });
         (opening, prop::collection::vec(segment, 1..4)).prop_map(|(opening, mut story)| {
             for told in &mut story[0].arrivals {
                 told.push(opening.clone());
@@ -209,10 +242,8 @@ fn play(story: &[Segment], order: usize, rules: &Rules) -> Book {
             }
             assert!(content.is_none_or(|ours| ours == book.order().content), "our content stays");
         }
-        if let Some(command) = &segment.command {
-            // Refusals change nothing, which `Book::play` takes from there being no decision.
-            drop(book.ask(command));
-        }
+        // What is refused changes nothing.
+        drop(segment.then.happen(&mut book));
     }
     check_once(&book, &cancelled, &asked);
     book
@@ -233,13 +264,13 @@ proptest! {
         for mut told in arrivals {
             told.push(opening.clone());
             let told = seen_first(told);
-            let segment = Segment { arrivals: [told.clone(), Vec::new()], command: None };
+            let segment = Segment { arrivals: [told.clone(), Vec::new()], then: Then::Nothing };
             let book = play(&[segment], 0, &rules);
             prop_assert_eq!(Expected::found(book.order()), Expected::after(&told, &rules));
         }
     }
 
-    /// I5: between two commands of persons, no order of arrival and no repetition makes a
+    /// I5: between two commands of persons or changes of rules, no order of arrival and no repetition makes a
     /// difference beyond R12 (ii) and (iii).
     #[test]
     fn i5_r11_arrival_order_and_repetition_mean_nothing(
@@ -255,10 +286,8 @@ proptest! {
             segment.arrivals[0].iter().for_each(|told| drop(tell(&mut a, told)));
             segment.arrivals[1].iter().for_each(|told| drop(tell(&mut b, told)));
             prop_assert_eq!(lasting(&a), lasting(&b));
-            if let Some(command) = &segment.command {
-                prop_assert_eq!(a.ask(command).err(), b.ask(command).err());
-                prop_assert_eq!(lasting(&a), lasting(&b));
-            }
+            prop_assert_eq!(segment.then.happen(&mut a), segment.then.happen(&mut b));
+            prop_assert_eq!(lasting(&a), lasting(&b));
         }
     }
 
@@ -290,12 +319,17 @@ proptest! {
     }
 
     /// Replaying anything that was decided, any number of times, is harmless (R49), and no story
-    /// doubles a fact.
+    /// doubles a fact. Rules stay as they are: a change of them is what re-examines (R13).
     #[test]
     fn i3_what_was_decided_changes_nothing_when_decided_again(
-        story in story(true),
+        mut story in story(true),
         rules in rules(),
     ) {
+        for segment in &mut story {
+            if matches!(segment.then, Then::SetRules(_)) {
+                segment.then = Then::Nothing;
+            }
+        }
         let mut book = play(&story, 1, &rules);
         let before = book.order.clone();
         for told in story.iter().flat_map(|segment| &segment.arrivals[1]) {
