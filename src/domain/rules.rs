@@ -156,6 +156,13 @@ impl Rules {
                     .to_owned(),
             ));
         }
+        if channel == ChannelKind::Shopify && self.import_fulfilments.is_empty() {
+            objections.push((
+                "import_fulfilments",
+                "import_fulfilments is empty, so no order could ever import; name at least one."
+                    .to_owned(),
+            ));
+        }
         objections
     }
 }
@@ -195,6 +202,15 @@ mod tests {
         let mut rules = Rules::defaults(ChannelKind::Shopify);
         rules.archives = Archives::Cancel;
         assert_eq!(rules.objections(ChannelKind::Shopify).first().unwrap().0, "archives");
+    }
+
+    #[test]
+    fn r14_lists_that_no_order_could_pass_are_refused() {
+        let mut rules = Rules::defaults(ChannelKind::Shopify);
+        rules.import_statuses.clear();
+        rules.import_fulfilments.clear();
+        let fields = rules.objections(ChannelKind::Shopify).into_iter().map(|(field, _)| field);
+        assert!(fields.eq(["import_statuses", "import_fulfilments"]));
     }
 
     #[test]

@@ -14,8 +14,10 @@ use crate::domain::{Sighting, Timestamp};
 const LINES: u32 = 50;
 /// Orders asked for in one call when searching by name.
 const FOUND: u32 = 10;
-/// Pages of lines, or of a search, that are read at most.
+/// Calls for the lines of one order at most.
 const MAX_PAGES: usize = 200;
+/// Calls for one search at most. A name is that of few orders.
+const MAX_SEARCHES: usize = 20;
 /// How often an order that changes between two pages of its lines is read anew.
 const ATTEMPTS: usize = 3;
 
@@ -93,7 +95,7 @@ async fn whole(graph: &Graph<'_>, id: Id, page: &mut u32) -> Result<Read, Channe
             }
             Err(fault) => return Err(fault.into()),
         };
-        next = order.take_next_lines();
+        next = order.take_next_lines()?;
         let so_far = match whole.take() {
             None => order,
             Some(known) if known.updated_at() != order.updated_at() => return Ok(Read::Changed),
@@ -176,7 +178,7 @@ async fn by_name(graph: &Graph<'_>, name: &str) -> Result<Option<GraphOrder>, Ch
             (exact, order.created_at().and_then(Timestamp::parse))
         });
         if let Some(mut best) = best {
-            let complete = best.take_next_lines().is_none();
+            let complete = best.take_next_lines()?.is_none();
             return if complete { Ok(Some(best)) } else { by_id(graph, best.id()).await };
         }
     }
@@ -188,12 +190,12 @@ async fn search(graph: &Graph<'_>, name: &str) -> Result<Vec<GraphOrder>, Channe
     let (mut n, mut lines) = (FOUND, LINES);
     let mut found = Vec::new();
     let mut after: Option<String> = None;
-    for _ in 0..MAX_PAGES {
+    for _ in 0..MAX_SEARCHES {
         let variables = SearchVariables { q: q.clone(), n, lines, after: after.as_deref() };
         match graph.ask::<SearchData>(&ORDERS_POLL, variables).await {
             Ok(SearchData { orders }) => {
                 found.extend(orders.nodes);
-                after = orders.page_info.next();
+                after = orders.page_info.next()?;
                 if after.is_none() {
                     return Ok(found);
                 }
@@ -204,7 +206,8 @@ async fn search(graph: &Graph<'_>, name: &str) -> Result<Vec<GraphOrder>, Channe
             Err(fault) => return Err(fault.into()),
         }
     }
-    Err(ChannelError::Protocol(format!("the search does not end after {MAX_PAGES} pages")))
+    let why = "too many orders match that name; fetch the order by its id";
+    Err(ChannelError::Rejected(why.to_owned()))
 }
 
 /// A value of Shopify's search syntax.

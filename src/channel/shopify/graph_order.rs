@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::canonical::{Told, ToldAddress, ToldLine};
 use super::id::Id;
+use crate::channel::ChannelError;
 
 /// An order with one page of its lines.
 #[derive(Debug, Deserialize)]
@@ -52,9 +53,16 @@ pub(super) struct PageInfo {
 }
 
 impl PageInfo {
-    /// The cursor of the next page, if there is one.
-    pub(super) fn next(self) -> Option<String> {
-        self.end_cursor.filter(|_| self.has_next_page)
+    /// The cursor of the next page, if there is one. A list that goes on without saying where must
+    /// not pass for a whole one.
+    pub(super) fn next(self) -> Result<Option<String>, ChannelError> {
+        match self {
+            Self { has_next_page: false, .. } => Ok(None),
+            Self { end_cursor: Some(cursor), .. } => Ok(Some(cursor)),
+            Self { end_cursor: None, .. } => {
+                Err(ChannelError::Protocol("a list goes on without saying where".to_owned()))
+            }
+        }
     }
 }
 
@@ -140,7 +148,7 @@ impl GraphOrder {
     }
 
     /// Takes where its lines go on, if there are more.
-    pub(super) fn take_next_lines(&mut self) -> Option<String> {
+    pub(super) fn take_next_lines(&mut self) -> Result<Option<String>, ChannelError> {
         std::mem::take(&mut self.line_items.page_info).next()
     }
 

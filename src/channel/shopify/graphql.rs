@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use secrecy::ExposeSecret;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
@@ -161,7 +161,7 @@ impl Graph<'_> {
         let request = self
             .http
             .post(&format!("{base}/admin/api/{API_VERSION}/graphql.json"))?
-            .header("X-Shopify-Access-Token", self.access.token.expose_secret())
+            .header("X-Shopify-Access-Token", self.token()?)
             .json(&Request { query: operation.text, operation_name: operation.name, variables });
         let answer = self.http.send(request).await?;
         self.compare_version(&answer);
@@ -170,6 +170,20 @@ impl Graph<'_> {
         }
         check_type(&answer)?;
         self.read(operation, &answer.body)
+    }
+
+    /// The token as a header that is never printed.
+    fn token(&self) -> Result<HeaderValue, ChannelError> {
+        let token = self.access.token.expose_secret().trim();
+        let mut header = HeaderValue::from_str(token).map_err(|_| {
+            ChannelError::Unauthorized(
+                "the token holds characters that no token has; reconnect the store with the token \
+                 as Shopify shows it"
+                    .to_owned(),
+            )
+        })?;
+        header.set_sensitive(true);
+        Ok(header)
     }
 
     fn read<T: DeserializeOwned>(&self, operation: &Operation, body: &[u8]) -> Result<T, Fault> {

@@ -44,7 +44,7 @@ pub(super) async fn list(graph: &Graph<'_>) -> Result<Vec<Subscription>, Channel
             topic: topic_of(&topic),
             url: uri,
         }));
-        after = page.page_info.next();
+        after = page.page_info.next()?;
         if after.is_none() {
             return Ok(all);
         }

@@ -57,7 +57,6 @@ fn cancel(
     }
     order.status = Status::Cancelled;
     order.guard.cancelled_by_cart = false;
-    overrule_cancellation(order);
     let details = reason.map(|why| fact("reason", why)).unwrap_or_default();
     Ok(entry(Kind::Cancelled, "R18", details, context))
 }
@@ -71,7 +70,7 @@ fn restore(order: &mut Order, context: &Context<'_>) -> Result<Entry, Refusal> {
     }
     order.status = Status::AwaitingFulfillment;
     order.guard.cancelled_by_cart = false;
-    overrule_cancellation(order);
+    // A cancellation that was known is settled since; a fulfilment may have been of no account.
     order.guard.fulfilment_settled = order.cart.is_fulfilled();
     Ok(entry(Kind::Restored, "R18", fact("status", order.status.as_str()), context))
 }
@@ -135,18 +134,11 @@ fn import_anyway(order: &mut Order, context: &Context<'_>) -> Result<Entry, Refu
     order.held_back = None;
     order.arrived_by = ArrivedBy::Manual;
     order.created_at = context.now;
-    overrule_cancellation(order);
+    order.guard.cancel_settled = order.cart.cancelled_at;
     order.guard.fulfilment_settled = order.cart.is_fulfilled();
     let mut details = fact("number", order.number.clone());
     details.insert("how".to_owned(), "anyway".to_owned());
     Ok(entry(Kind::Imported, "R13", details, context))
-}
-
-/// The cancellation that the person saw is settled by what the person did (R21).
-fn overrule_cancellation(order: &mut Order) {
-    if order.cart.cancelled_at.is_some() {
-        order.guard.cancel_settled = order.cart.cancelled_at;
-    }
 }
 
 fn refuse<T>(sentence: &str) -> Result<T, Refusal> {

@@ -100,6 +100,15 @@ async fn lines_without_end_are_given_up() {
 }
 
 #[tokio::test]
+async fn r17_lines_that_go_on_without_a_cursor_are_no_whole_order() {
+    let mut cut = page(&plain().lines[..1], Some("c1"));
+    cut["lineItems"]["pageInfo"]["endCursor"] = Value::Null;
+    let (_cart, shop) = shop(vec![answer(&cut)]).await;
+    let error = order(&shop.graph(), &by_id()).await.unwrap_err();
+    assert!(matches!(error, ChannelError::Protocol(_)), "{error}");
+}
+
+#[tokio::test]
 async fn too_costly_pages_are_halved() {
     let whole = answer(&plain().graph(Nothing::Null));
     let (cart, shop) = shop(vec![too_costly(), too_costly(), whole]).await;
@@ -155,6 +164,16 @@ async fn r7_a_name_is_compared_exactly() {
     assert_eq!(order(&shop.graph(), &named("#1001")).await, Ok(None));
     let asked = variables(&cart.asked());
     assert_eq!([&asked[0]["q"], &asked[1]["q"]], ["name:'#1001'", "name:'1001'"]);
+}
+
+#[tokio::test]
+async fn a_search_without_end_is_given_up() {
+    let info = json!({ "hasNextPage": true, "endCursor": "again" });
+    let page = json!({ "data": { "orders": { "pageInfo": info, "nodes": [] } } });
+    let (cart, shop) = shop(vec![Reply::json(&page)]).await;
+    let error = order(&shop.graph(), &named("#1001")).await.unwrap_err();
+    assert!(matches!(error, ChannelError::Rejected(_)), "{error}");
+    assert_eq!(cart.asked().len(), MAX_SEARCHES);
 }
 
 #[tokio::test]

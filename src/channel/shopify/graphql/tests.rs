@@ -188,6 +188,15 @@ async fn i12_no_error_repeats_the_token() {
 }
 
 #[tokio::test]
+async fn r47_a_token_that_cannot_be_one_is_not_sent() {
+    let (cart, mut shop) = shop(vec![Reply::json("{}")]).await;
+    shop.access.token = "two\nlines".into();
+    let answer = shop.graph().ask::<Value>(&APP_SCOPES, json!({})).await;
+    assert!(matches!(answer, Err(Fault::Failed(ChannelError::Unauthorized(_)))), "{answer:?}");
+    assert!(cart.asked().is_empty());
+}
+
+#[tokio::test]
 async fn another_version_is_reported() {
     let headers = "content-type: application/json\r\nx-shopify-api-version: 2027-10\r\n";
     let shop = answering(Reply::http("200 OK", headers, "{\"data\":{}}")).await;

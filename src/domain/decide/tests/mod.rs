@@ -8,6 +8,7 @@ mod flags;
 mod import;
 mod model;
 mod properties;
+mod totality;
 mod versions;
 
 use super::super::order::{Flag, Order, Status};

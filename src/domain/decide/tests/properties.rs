@@ -1,13 +1,12 @@
-//! Whatever a cart does and however we are told (I3, I5, R11, R12).
+//! Whatever a cart does and however we are told (I5, R11, R12, R49).
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::super::super::order::{ArrivedBy, Flags, Guard};
-use super::super::super::sighting::{Hash, Version};
-use super::super::super::{OrderId, Rules};
+use super::super::super::order::Guard;
+use super::super::super::sighting::Version;
 use super::model::{Change, Expected, Told, history};
 use super::*;
 
@@ -83,7 +82,7 @@ fn seen_first(mut told: Vec<Told>) -> Vec<Told> {
     told
 }
 
-fn rules() -> impl Strategy<Value = Rules> {
+pub(super) fn rules() -> impl Strategy<Value = Rules> {
     (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(cancels, archives, ships)| {
         let mut rules = Rules::defaults(ChannelKind::Shopify);
         rules.cancels = if cancels { Cancels::Auto } else { Cancels::Ignore };
@@ -94,7 +93,7 @@ fn rules() -> impl Strategy<Value = Rules> {
     })
 }
 
-fn command() -> impl Strategy<Value = Command> {
+pub(super) fn command() -> impl Strategy<Value = Command> {
     select(vec![
         cancel(),
         Command::Restore,
@@ -107,18 +106,51 @@ fn command() -> impl Strategy<Value = Command> {
     ])
 }
 
-/// A story in segments: what is told, twice over in two orders, and then what a person does.
+/// A part of a story: what is told, in two orders of arrival, and what people do then.
 #[derive(Debug, Clone)]
 struct Segment {
     arrivals: [Vec<Told>; 2],
-    command: Option<Command>,
+    then: Then,
+}
+
+/// What people do between two segments.
+#[derive(Debug, Clone)]
+enum Then {
+    Nothing,
+    Ask(Command),
+    SetRules(Rules),
+}
+
+fn then() -> impl Strategy<Value = Then> {
+    prop_oneof![
+        1 => Just(Then::Nothing),
+        3 => command().prop_map(Then::Ask),
+        1 => (rules(), any::<bool>()).prop_map(|(mut rules, pending)| {
+            rules.import_statuses.extend(pending.then(|| "pending".to_owned()));
+            Then::SetRules(rules)
+        }),
+    ]
+}
+
+impl Then {
+    /// Does it; a refusal is given back in words.
+    fn happen(&self, book: &mut Book) -> Option<Refusal> {
+        match self {
+            Self::Nothing => None,
+            Self::Ask(command) => book.ask(command).err(),
+            Self::SetRules(rules) => {
+                book.rules = rules.clone();
+                None
+            }
+        }
+    }
 }
 
 fn story(back: bool) -> impl Strategy<Value = Vec<Segment>> {
     states(back).prop_flat_map(|states| {
         let opening = telling(states.clone(), 0);
-        let segment = (arrivals(&states, 0..6), prop::option::of(command()));
-        let segment = segment.prop_map(|(arrivals, command)| Segment { arrivals, command });
+        let segment = (arrivals(&states, 0..6), then());
+        let segment = segment.prop_map(|(arrivals, then)| Segment { arrivals, then });
         (opening, prop::collection::vec(segment, 1..4)).prop_map(|(opening, mut story)| {
             for told in &mut story[0].arrivals {
                 told.push(opening.clone());
@@ -209,10 +241,8 @@ fn play(story: &[Segment], order: usize, rules: &Rules) -> Book {
             }
             assert!(content.is_none_or(|ours| ours == book.order().content), "our content stays");
         }
-        if let Some(command) = &segment.command {
-            // Refusals change nothing, which `Book::play` takes from there being no decision.
-            drop(book.ask(command));
-        }
+        // What is refused changes nothing.
+        drop(segment.then.happen(&mut book));
     }
     check_once(&book, &cancelled, &asked);
     book
@@ -233,13 +263,13 @@ proptest! {
         for mut told in arrivals {
             told.push(opening.clone());
             let told = seen_first(told);
-            let segment = Segment { arrivals: [told.clone(), Vec::new()], command: None };
+            let segment = Segment { arrivals: [told.clone(), Vec::new()], then: Then::Nothing };
             let book = play(&[segment], 0, &rules);
             prop_assert_eq!(Expected::found(book.order()), Expected::after(&told, &rules));
         }
     }
 
-    /// I5: between two commands of persons, no order of arrival and no repetition makes a
+    /// I5: between two commands of persons or changes of rules, no order of arrival and no repetition makes a
     /// difference beyond R12 (ii) and (iii).
     #[test]
     fn i5_r11_arrival_order_and_repetition_mean_nothing(
@@ -255,10 +285,8 @@ proptest! {
             segment.arrivals[0].iter().for_each(|told| drop(tell(&mut a, told)));
             segment.arrivals[1].iter().for_each(|told| drop(tell(&mut b, told)));
             prop_assert_eq!(lasting(&a), lasting(&b));
-            if let Some(command) = &segment.command {
-                prop_assert_eq!(a.ask(command).err(), b.ask(command).err());
-                prop_assert_eq!(lasting(&a), lasting(&b));
-            }
+            prop_assert_eq!(segment.then.happen(&mut a), segment.then.happen(&mut b));
+            prop_assert_eq!(lasting(&a), lasting(&b));
         }
     }
 
@@ -290,12 +318,17 @@ proptest! {
     }
 
     /// Replaying anything that was decided, any number of times, is harmless (R49), and no story
-    /// doubles a fact.
+    /// doubles a fact. Rules stay as they are: a change of them is what re-examines (R13).
     #[test]
     fn i3_what_was_decided_changes_nothing_when_decided_again(
-        story in story(true),
+        mut story in story(true),
         rules in rules(),
     ) {
+        for segment in &mut story {
+            if matches!(segment.then, Then::SetRules(_)) {
+                segment.then = Then::Nothing;
+            }
+        }
         let mut book = play(&story, 1, &rules);
         let before = book.order.clone();
         for told in story.iter().flat_map(|segment| &segment.arrivals[1]) {
@@ -305,129 +338,5 @@ proptest! {
             prop_assert!(!decision.fetch);
         }
         prop_assert_eq!(book.order, before);
-    }
-}
-
-fn instant() -> impl Strategy<Value = Timestamp> {
-    prop_oneof![
-        Just(Timestamp(i64::MIN)),
-        Just(Timestamp(i64::MAX)),
-        (0..3_i64).prop_map(at),
-        any::<i64>().prop_map(Timestamp),
-    ]
-}
-
-fn word() -> impl Strategy<Value = Option<String>> {
-    prop::option::of(prop_oneof![
-        select(&["paid", "refunded", "pending", "fulfilled", "restocked", ""][..])
-            .prop_map(str::to_owned),
-        ".{0,3}",
-    ])
-}
-
-prop_compose! {
-    fn any_sighting()(
-        times in (instant(), instant()),
-        words in (word(), word(), word()),
-        status_id in any::<Option<i64>>(),
-        cancelled_at in prop::option::of(instant()),
-        archived in any::<bool>(),
-        test in any::<bool>(),
-        note in word(),
-    ) -> Sighting {
-        let mut said = paid(0);
-        (said.placed_at, said.updated_at) = times;
-        let (financial_status, fulfillment_status, cancel_reason) = words;
-        said.cart = CartState {
-            financial_status,
-            fulfillment_status,
-            status_id,
-            cancelled_at,
-            cancel_reason,
-            archived,
-            test,
-        };
-        said.content.note = note;
-        said
-    }
-}
-
-prop_compose! {
-    /// Also orders that no history leads to.
-    fn any_order()(
-        said in any_sighting(),
-        status in select(&Status::ALL[..]),
-        reason in select(&HeldBack::ALL[..]),
-        flags in any::<u32>(),
-        row_version in prop_oneof![0..9_u64, Just(u64::MAX - 1)],
-        version in (instant(), any::<bool>(), 0..4_u8, instant(), any::<u128>()),
-        instants in prop::array::uniform4(prop::option::of(instant())),
-        settled in prop::array::uniform3(any::<bool>()),
-    ) -> Order {
-        let (updated_at, cancelled, source, read_at, hash) = version;
-        let newest = Version { updated_at, cancelled, source, read_at, hash: Hash(hash) };
-        let [cancel_settled, gone_at, found_at, tie_settled] = instants;
-        let [cancelled_by_cart, fulfilment_settled, archive_settled] = settled;
-        Order {
-            id: OrderId::new(StoreId(7), said.cart_order_id.clone()),
-            account: AccountId(1),
-            number: String::new(),
-            cart_number: said.number.clone(),
-            cart_name: said.name.clone(),
-            status,
-            held_back: (status == Status::HeldBack).then_some(reason),
-            arrived_by: ArrivedBy::Manual,
-            flags: Flags(flags),
-            placed_at: said.placed_at,
-            created_at: said.placed_at,
-            updated_at: said.updated_at,
-            row_version,
-            content: said.content.clone(),
-            cart: said.cart.clone(),
-            guard: Guard {
-                newest,
-                newest_content: said.content_hash(),
-                cancel_settled,
-                cancelled_by_cart,
-                fulfilment_settled,
-                archive_settled,
-                gone_at,
-                found_at,
-                tie_settled,
-            },
-            tracking: None,
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
-
-    /// I3: any input meets any order without a panic, and the same answer comes twice. What holds
-    /// of every decision is checked by `Book::play`.
-    #[test]
-    fn i3_decide_is_total_and_deterministic(
-        order in prop::option::of(any_order()),
-        said in any_sighting(),
-        source in select(&Source::ALL[..]),
-        read_at in instant(),
-        command in command(),
-        rules in rules(),
-        held_elsewhere in any::<bool>(),
-    ) {
-        let inputs = [
-            Input::Seen { sighting: &said, source, read_at },
-            Input::Gone { read_at },
-            Input::Asked(&command),
-        ];
-        for input in inputs {
-            let mut book = Book::with(|own| *own = rules.clone());
-            book.order = order.clone();
-            book.held_elsewhere = held_elsewhere;
-            let mut twin = book.clone();
-            let decided = book.play(&input, By::Autosync);
-            prop_assert_eq!(&decided, &twin.play(&input, By::Autosync));
-            prop_assert!(decided.is_ok() || matches!(input, Input::Asked(_)));
-        }
     }
 }
