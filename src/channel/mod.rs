@@ -49,6 +49,9 @@ pub enum Decoded {
         cart_order_id: CartOrderId,
         /// The cart says it was deleted; a fetch has to confirm it (R55).
         deleted: bool,
+        /// When it changed, if the signed body says so: a read that shows an older state has met a
+        /// cart that lags behind itself.
+        changed_at: Option<Timestamp>,
     },
     /// The app's own life (uninstalled, scopes changed): the credentials have to be checked (R55).
     CheckAccess,

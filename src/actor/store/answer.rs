@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
+use tokio::sync::oneshot;
 
-use super::call::{Answer, Called, rest_after};
+use super::call::{Answer, Called, InFlight, rest_after};
 use super::draft::Draft;
 use super::pending::{Dirty, Waiting};
 use super::turn::{Turn, TurnFailed};
+use crate::actor::handle::AskError;
 use crate::channel::{ChannelError, OrderRef};
 use crate::domain::event::reason;
 use crate::domain::{
@@ -16,46 +18,78 @@ use crate::domain::{
 };
 use crate::ledger::Retry;
 
-/// What is left to do about an order after its answer was worked in.
-#[derive(Debug, PartialEq, Eq)]
-enum After {
-    /// Nothing; its events are closed.
-    Settled,
+/// What is left to do after an answer was worked in.
+pub(super) enum After {
+    /// The connection was checked; its events are closed, and these people wait to hear of it.
+    Checked { askers: Askers },
+    /// It could not be checked and has to be tried again.
+    CheckAgain { events: Vec<Position>, askers: Askers },
+    /// An order was read; these events are closed.
+    Read { order: OrderRef, closed: Vec<Position> },
     /// Its events wait for another read.
+    ReadAgain { order: OrderRef, dirty: Dirty },
+    /// Nothing.
+    Nothing,
+}
+
+/// People who asked for a check of the connection.
+type Askers = Vec<oneshot::Sender<Result<(), AskError>>>;
+
+/// What became of the events of one order.
+enum Outcome {
+    Closed,
+    /// They wait for another read.
     Again(Dirty),
 }
 
-/// Works an answer into the book. Gives back what has to be read again.
+/// Works an answer into the book.
 pub(super) async fn work_in(
     turn: &Turn,
     called: Called,
-    subject: Option<(OrderRef, Dirty)>,
-    checks: &[Position],
+    call: InFlight,
     failures: u32,
-) -> Result<Option<(OrderRef, Dirty)>, TurnFailed> {
-    let Some((order, dirty)) = subject else {
-        let outage = matches!(&called.answer, Err(error) if error.is_outage());
-        if !outage && !checks.is_empty() {
-            let now = turn.resources.clock.now();
-            let mut draft = turn.draft(std::iter::empty(), now).await?;
-            for position in checks {
-                draft.close(*position, EventState::Done, None, None);
+) -> Result<After, TurnFailed> {
+    match call {
+        InFlight::Renew => Ok(After::Nothing),
+        InFlight::Check { events, askers } => {
+            if matches!(&called.answer, Err(error) if error.is_outage()) {
+                return Ok(After::CheckAgain { events, askers });
             }
-            if let Some((commit, outcomes)) = draft.finish() {
-                turn.commit(commit, outcomes).await?;
+            checked(turn, &events).await?;
+            Ok(After::Checked { askers })
+        }
+        InFlight::Read { order, dirty } => {
+            let closed = dirty.events.iter().map(|event| event.position).collect();
+            match read(turn, &order, dirty, called, failures).await? {
+                Outcome::Closed => Ok(After::Read { order, closed }),
+                Outcome::Again(dirty) => Ok(After::ReadAgain { order, dirty }),
             }
         }
-        return Ok(None);
-    };
+    }
+}
+
+/// Closes the events that asked for a check; what it taught stands in the store's row.
+async fn checked(turn: &Turn, events: &[Position]) -> Result<(), TurnFailed> {
+    let now = turn.resources.clock.now();
+    let mut draft = turn.draft(std::iter::empty(), now).await?;
+    for position in events {
+        draft.close(*position, EventState::Done, None, None);
+    }
+    finish(turn, draft).await.map(drop)
+}
+
+async fn read(
+    turn: &Turn,
+    order: &OrderRef,
+    dirty: Dirty,
+    called: Called,
+    failures: u32,
+) -> Result<Outcome, TurnFailed> {
     let read_at = called.sent_at;
-    let after = match &called.answer {
-        Ok(Answer::Order(Some(sighting))) => found(turn, dirty, sighting, read_at).await?,
-        Ok(_) => absent(turn, &order, dirty, read_at).await?,
-        Err(error) => failed(turn, &order, dirty, error, failures).await?,
-    };
-    match after {
-        After::Settled => Ok(None),
-        After::Again(dirty) => Ok(Some((order, dirty))),
+    match &called.answer {
+        Ok(Answer::Order(Some(sighting))) => found(turn, dirty, sighting, read_at).await,
+        Ok(_) => absent(turn, order, dirty, read_at).await,
+        Err(error) => failed(turn, order, dirty, error, failures).await,
     }
 }
 
@@ -66,20 +100,31 @@ async fn found(
     dirty: Dirty,
     sighting: &Sighting,
     read_at: Timestamp,
-) -> Result<After, TurnFailed> {
+) -> Result<Outcome, TurnFailed> {
     let id = &sighting.cart_order_id;
     let now = turn.resources.clock.now();
     let mut draft = turn.draft(std::iter::once(id), now).await?;
-    // Older than what we know already: the cart's reading side lags behind its own webhooks.
     let known = draft.order(id).map(|order| order.guard.newest.updated_at);
-    if known.is_some_and(|known| sighting.updated_at < known) {
-        return again(turn, draft, dirty, Some(id), backoff::lag, reason::CART_LAGS).await;
-    }
+    let lags = is_behind(sighting, known, &dirty.events);
+    // Decided in any case: what an older state may teach does not depend on when it comes (R12).
     let input = Input::Seen { sighting, source: Source::Fetch, read_at };
     let asked_at = dirty.events.first().map_or(now, |event| event.received_at);
     let decision = draft.fetched(id, &input, by(turn, &dirty.events), asked_at, json(sighting));
+    if lags {
+        return again(turn, draft, dirty, Some(id), backoff::lag, reason::CART_LAGS).await;
+    }
     close_all(&mut draft, &dirty.events, id, decision.as_ref(), Presence::There);
     finish(turn, draft).await
+}
+
+/// How far an answer may be behind what was announced: carts tell whole seconds.
+const TOLERANCE: Duration = Duration::from_secs(2);
+
+/// Whether the cart's reading side lags behind what it has told already.
+fn is_behind(sighting: &Sighting, known: Option<Timestamp>, events: &[Waiting]) -> bool {
+    let announced = events.iter().filter(|event| !event.deleted).filter_map(|event| event.changed_at);
+    let behind = |at: Timestamp| sighting.updated_at.plus(TOLERANCE) < at;
+    known.is_some_and(|known| sighting.updated_at < known) || announced.max().is_some_and(behind)
 }
 
 /// The cart has no such order, or does not show it.
@@ -88,7 +133,7 @@ async fn absent(
     order: &OrderRef,
     mut dirty: Dirty,
     read_at: Timestamp,
-) -> Result<After, TurnFailed> {
+) -> Result<Outcome, TurnFailed> {
     let now = turn.resources.clock.now();
     let OrderRef::Id(id) = order else {
         let mut draft = turn.draft(std::iter::empty(), now).await?;
@@ -138,13 +183,13 @@ async fn failed(
     dirty: Dirty,
     error: &ChannelError,
     failures: u32,
-) -> Result<After, TurnFailed> {
+) -> Result<Outcome, TurnFailed> {
     let now = turn.resources.clock.now();
     let why = match error {
         ChannelError::Throttled { .. }
         | ChannelError::Unavailable(_)
         | ChannelError::Unauthorized(_) => {
-            return Ok(After::Again(dirty.later(now, rest_after(error, failures))));
+            return Ok(Outcome::Again(dirty.later(now, rest_after(error, failures))));
         }
         ChannelError::Protocol(_) => reason::ANSWER_UNREADABLE,
         ChannelError::Rejected(_) | ChannelError::Forbidden(_) => reason::REFUSED_BY_CART,
@@ -165,7 +210,7 @@ async fn again(
     id: Option<&CartOrderId>,
     schedule: fn(u32) -> Option<Duration>,
     why: &'static str,
-) -> Result<After, TurnFailed> {
+) -> Result<Outcome, TurnFailed> {
     let now = turn.resources.clock.now();
     let attempts = dirty.attempts() + 1;
     let Some(wait) = schedule(attempts) else {
@@ -185,14 +230,14 @@ async fn again(
         });
     }
     finish(turn, draft).await?;
-    Ok(After::Again(dirty.later(now, wait)))
+    Ok(Outcome::Again(dirty.later(now, wait)))
 }
 
-async fn finish(turn: &Turn, draft: Draft<'_>) -> Result<After, TurnFailed> {
+async fn finish(turn: &Turn, draft: Draft<'_>) -> Result<Outcome, TurnFailed> {
     if let Some((commit, outcomes)) = draft.finish() {
         turn.commit(commit, outcomes).await?;
     }
-    Ok(After::Settled)
+    Ok(Outcome::Closed)
 }
 
 /// Whether the cart still has the order.

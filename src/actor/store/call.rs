@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::sync::oneshot;
 
 use super::connect::{self, Checked};
+use super::pending::Dirty;
+use crate::actor::handle::AskError;
 use crate::actor::resources::Resources;
 use crate::channel::{Access, Channel, ChannelError, Credentials, OrderRef, Token};
-use crate::domain::{Sighting, Timestamp};
+use crate::domain::{Position, Sighting, Timestamp};
 use crate::ledger::StoreRow;
 use crate::metrics::CartCode;
 
@@ -22,6 +25,34 @@ pub(super) enum Call {
     Check,
     /// A new token, before the old one ends.
     Renew,
+}
+
+/// The call that is being made, and who waits for it.
+#[derive(Debug)]
+pub(super) enum InFlight {
+    /// One order is read, for the events that were known when the read was sent.
+    Read {
+        order: OrderRef,
+        dirty: Dirty,
+    },
+    /// The connection is checked, for events and people who asked before it was sent.
+    Check {
+        events: Vec<Position>,
+        askers: Vec<oneshot::Sender<Result<(), AskError>>>,
+    },
+    /// The token is renewed.
+    Renew,
+}
+
+impl InFlight {
+    /// What is to be asked of the cart.
+    pub(super) fn to_make(&self) -> Call {
+        match self {
+            Self::Read { order, .. } => Call::Fetch(order.clone()),
+            Self::Check { .. } => Call::Check,
+            Self::Renew => Call::Renew,
+        }
+    }
 }
 
 /// What the cart answered.

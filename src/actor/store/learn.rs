@@ -24,6 +24,11 @@ pub(super) async fn keep(
     let directory = &resources.directory;
     let kept = directory
         .update(&resources.writer, turn.store.id, |row| {
+            // The call was made with credentials that have been replaced meanwhile: it says nothing
+            // of the new ones.
+            if row.credentials != turn.store.credentials {
+                return Ok(());
+            }
             if let Some(token) = token
                 && let Ok(mut credentials) = directory.open(row)
             {

@@ -39,19 +39,18 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 use tracing::{debug, info, warn};
 
-use self::answer::work_in;
-use self::call::{Call, Called, Caller, rest_after};
+use self::answer::{After, work_in};
+use self::call::{Called, Caller, InFlight, rest_after};
 use self::learn::keep;
 use self::load::load;
 use self::message::Continue;
-use self::pending::{Dirty, Pending};
+use self::pending::Pending;
 use self::reading::Reading;
 use self::turn::{Turn, TurnFailed, Worked};
 use crate::actor::handle::AskError;
 use crate::actor::resources::Resources;
 use crate::actor::stores::entry::Entry;
 use crate::actor::supervise::{Busy, Cause, RestartReason, SupervisorCtx};
-use crate::channel::OrderRef;
 use crate::domain::{Position, Timestamp, backoff};
 use crate::ledger::{Connection, Mismatch, StoreHealth, StoreRow};
 use crate::metrics;
@@ -139,7 +138,12 @@ impl Store {
             return self.reload(ctx);
         }
         let now = self.resources.clock.now();
-        if !turn.store.paused && now >= self.setback.until {
+        if turn.store.paused {
+            // A person's wish to check the connection is no work on events.
+            if self.wants_check() && self.may_call(&turn, now) && self.start_call(&turn, now, ctx) {
+                return;
+            }
+        } else if now >= self.setback.until {
             let call_first = self.reading.is_careful() && self.may_call(&turn, now);
             if call_first && (self.calling || self.start_call(&turn, now, ctx)) {
                 return;
@@ -242,15 +246,18 @@ impl Store {
         if self.calling {
             return false;
         }
-        let reconnect = turn.store.health.connection == Connection::Reconnect;
-        let (call, subject) = if self.wants_check() {
-            (Call::Check, None)
-        } else if turn.store.token_due.is_some_and(|due| due <= now) {
-            (Call::Renew, None)
-        } else if reconnect {
+        let connected = turn.store.health.connection == Connection::Ok
+            && turn.store.disconnected_at.is_none();
+        let call = if self.wants_check() {
+            let (events, askers) =
+                (std::mem::take(&mut self.checks), std::mem::take(&mut self.check_asked));
+            InFlight::Check { events, askers }
+        } else if !connected {
             return false;
+        } else if turn.store.token_due.is_some_and(|due| due <= now) {
+            InFlight::Renew
         } else if let Some((order, dirty)) = self.pending.take_due(now) {
-            (Call::Fetch(order.clone()), Some((order, dirty)))
+            InFlight::Read { order, dirty }
         } else {
             return false;
         };
@@ -261,7 +268,7 @@ impl Store {
             channel: Arc::clone(&turn.channel),
             store: Arc::clone(&turn.store),
         };
-        let task = tokio::spawn(caller.call(call));
+        let task = tokio::spawn(caller.call(call.to_make()));
         let answer = async move {
             match task.await {
                 Ok(called) => called,
@@ -270,17 +277,12 @@ impl Store {
                 Err(cancelled) => Called::interrupted(&cancelled),
             }
         };
-        ctx.spawn(answer.into_actor(self).map(|called, act, ctx| act.called(called, subject, ctx)));
+        ctx.spawn(answer.into_actor(self).map(|called, act, ctx| act.called(called, call, ctx)));
         true
     }
 
     /// Works an answer in, as a turn of its own.
-    fn called(
-        &mut self,
-        called: Called,
-        subject: Option<(OrderRef, Dirty)>,
-        ctx: &mut Context<Self>,
-    ) {
+    fn called(&mut self, called: Called, call: InFlight, ctx: &mut Context<Self>) {
         self.calling = false;
         let Some(turn) = self.turn.clone() else { return };
         let now = self.resources.clock.now();
@@ -293,29 +295,34 @@ impl Store {
             _ => Rest::default(),
         };
         let failures = self.rest.failures;
-        let checks = std::mem::take(&mut self.checks);
         let busy = self.begin_turn();
         let work = async move {
             let row = keep(&turn, called.token.as_ref(), &called.answer).await;
-            let checked = !matches!(&called.answer, Err(error) if error.is_outage());
-            let after = work_in(&turn, called, subject, &checks, failures).await;
+            let after = work_in(&turn, called, call, failures).await;
             tokio::task::yield_now().await;
             drop(busy);
-            (row, after, checked, checks)
+            (row, after)
         };
-        ctx.wait(work.into_actor(self).map(|(row, after, checked, checks), act, ctx| {
+        ctx.wait(work.into_actor(self).map(|(row, after), act, ctx| {
             if let Some(row) = row {
                 act.adopt(row);
             }
-            if checked {
-                let tell = act.connection();
-                act.check_asked.drain(..).for_each(|reply| drop(reply.send(tell.clone())));
-            } else {
-                act.checks.extend(checks);
-            }
             match after {
-                Ok(Some((order, dirty))) => act.pending.put_back(order, dirty),
-                Ok(None) => act.entry.commits.notify_waiters(),
+                Ok(After::Checked { askers }) => {
+                    let tell = act.connection();
+                    askers.into_iter().for_each(|reply| drop(reply.send(tell.clone())));
+                    act.entry.commits.notify_waiters();
+                }
+                Ok(After::CheckAgain { events, askers }) => {
+                    act.checks.extend(events);
+                    act.check_asked.extend(askers);
+                }
+                Ok(After::Read { order, closed }) => {
+                    act.pending.settled(&order, &closed);
+                    act.entry.commits.notify_waiters();
+                }
+                Ok(After::ReadAgain { order, dirty }) => act.pending.put_back(order, dirty),
+                Ok(After::Nothing) => {}
                 Err(failure) => act.start_over(&failure),
             }
             ctx.address().do_send(Continue);
@@ -361,21 +368,28 @@ impl Store {
     /// Nothing can be done now: says when something will be due, and whether this actor may be let
     /// go.
     fn settle_down(&mut self, turn: &Turn, now: Timestamp) {
+        let outside = |due: Timestamp| due.max(self.rest.until);
+        let connected = turn.store.health.connection == Connection::Ok
+            && turn.store.disconnected_at.is_none();
         let setback = (self.setback.until > now).then_some(self.setback.until);
-        let idle_cart = turn.store.paused || turn.store.health.connection == Connection::Reconnect;
-        let rest = (self.rest.until > now && !idle_cart).then_some(self.rest.until);
-        let fetch = if idle_cart { None } else { self.pending.next_due() };
-        let fetch = fetch.map(|due| rest.map_or(due, |until| due.max(until)));
-        let check = rest.filter(|_| self.wants_check());
-        let token = turn.store.token_due.filter(|_| !idle_cart);
-        let due = [setback, fetch, check, token].into_iter().flatten().min();
-        if let Some(due) = due {
+        // What waits for the call in flight needs no waking: its answer comes as a turn.
+        let calls = if self.calling {
+            None
+        } else if self.wants_check() {
+            Some(outside(now))
+        } else if turn.store.paused || !connected {
+            None
+        } else {
+            let dues = [self.pending.next_due(), turn.store.token_due];
+            dues.into_iter().flatten().min().map(outside)
+        };
+        if let Some(due) = [setback, calls].into_iter().flatten().min() {
             self.resources.timer.wake_at(self.entry.id, due);
         }
         self.entry.set_waiting(self.pending.len() + self.checks.len());
         let may_go = !self.calling
-            && setback.is_none()
-            && (turn.store.paused || (self.pending.len() == 0 && !self.wants_check()));
+            && !self.wants_check()
+            && (turn.store.paused || (setback.is_none() && self.pending.len() == 0));
         if may_go {
             self.entry.set_idle(now);
         }

@@ -3,7 +3,7 @@
 //! The coalescing rule: the answer to a fetch closes exactly the events of its order that were known
 //! when it was sent; an event that comes later makes the order pending again and fetches again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use crate::channel::OrderRef;
@@ -14,6 +14,8 @@ use crate::domain::{Position, Timestamp};
 pub(super) struct Waiting {
     pub(super) position: Position,
     pub(super) received_at: Timestamp,
+    /// When the order changed, as far as the signed body says so.
+    pub(super) changed_at: Option<Timestamp>,
     /// Failed attempts so far.
     pub(super) attempts: u32,
     /// The cart said the order was deleted.
@@ -34,47 +36,72 @@ pub(super) struct Dirty {
 /// The orders to read, at most one read of each at a time.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    orders: BTreeMap<OrderRef, Dirty>,
+    orders: HashMap<OrderRef, Dirty>,
+    /// Those not known to be due, by when they are.
+    later: BTreeSet<(Timestamp, OrderRef)>,
+    /// Those that are due, by their oldest event.
+    ready: BTreeSet<(Position, OrderRef)>,
 }
 
 impl Pending {
     /// An event names an order that has to be read, not before `due`.
     pub(super) fn add(&mut self, order: OrderRef, event: Waiting, due: Timestamp) {
-        match self.orders.get_mut(&order) {
-            Some(dirty) => {
+        let dirty = match self.take(&order) {
+            Some(mut dirty) => {
                 if dirty.events.iter().all(|known| known.position != event.position) {
                     dirty.events.push(event);
                 }
                 dirty.due = dirty.due.min(due);
+                dirty
             }
-            None => {
-                self.orders.insert(order, Dirty { events: vec![event], due });
-            }
-        }
+            None => Dirty { events: vec![event], due },
+        };
+        self.put(order, dirty);
     }
 
     /// Takes the order that has waited longest among those that are due.
     pub(super) fn take_due(&mut self, now: Timestamp) -> Option<(OrderRef, Dirty)> {
-        let due = self.orders.iter().filter(|(_, dirty)| dirty.due <= now);
-        let (order, _) = due.min_by_key(|(_, dirty)| dirty.first())?;
-        let order = order.clone();
-        let dirty = self.orders.remove(&order)?;
+        while let Some((due, order)) = self.later.pop_first() {
+            if due > now {
+                self.later.insert((due, order));
+                break;
+            }
+            if let Some(dirty) = self.orders.get(&order) {
+                self.ready.insert((dirty.first(), order));
+            }
+        }
+        let (_, order) = self.ready.first()?.clone();
+        let dirty = self.take(&order)?;
         Some((order, dirty))
     }
 
     /// Puts an order back whose read did not succeed, together with what came meanwhile.
-    pub(super) fn put_back(&mut self, order: OrderRef, dirty: Dirty) {
-        for event in dirty.events {
-            self.add(order.clone(), event, dirty.due);
+    pub(super) fn put_back(&mut self, order: OrderRef, mut dirty: Dirty) {
+        if let Some(meanwhile) = self.take(&order) {
+            let known: BTreeSet<_> = dirty.events.iter().map(|event| event.position).collect();
+            dirty.due = dirty.due.min(meanwhile.due);
+            let fresh = meanwhile.events.into_iter().filter(|e| !known.contains(&e.position));
+            dirty.events.extend(fresh);
+            dirty.events.sort_by_key(|event| event.position);
         }
-        if let Some(entry) = self.orders.get_mut(&order) {
-            entry.events.sort_by_key(|event| event.position);
+        self.put(order, dirty);
+    }
+
+    /// These events have ended. The journal may have been read again while their order was read, and
+    /// they must not be read for a second time.
+    pub(super) fn settled(&mut self, order: &OrderRef, events: &[Position]) {
+        let Some(mut dirty) = self.take(order) else { return };
+        dirty.events.retain(|event| !events.contains(&event.position));
+        if !dirty.events.is_empty() {
+            self.put(order.clone(), dirty);
         }
     }
 
     /// When the next order is due.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.orders.values().map(|dirty| dirty.due).min()
+        let ready = self.ready.first().and_then(|(_, order)| self.orders.get(order));
+        let later = self.later.first().map(|(due, _)| *due);
+        ready.map(|dirty| dirty.due).into_iter().chain(later).min()
     }
 
     /// Orders waiting.
@@ -84,7 +111,19 @@ impl Pending {
 
     /// Forgets everything; the journal still has it.
     pub(super) fn clear(&mut self) {
-        self.orders.clear();
+        *self = Self::default();
+    }
+
+    fn put(&mut self, order: OrderRef, dirty: Dirty) {
+        self.later.insert((dirty.due, order.clone()));
+        self.orders.insert(order, dirty);
+    }
+
+    fn take(&mut self, order: &OrderRef) -> Option<Dirty> {
+        let dirty = self.orders.remove(order)?;
+        self.later.remove(&(dirty.due, order.clone()));
+        self.ready.remove(&(dirty.first(), order.clone()));
+        Some(dirty)
     }
 }
 
@@ -113,6 +152,7 @@ mod tests {
         Waiting {
             position: Position(position),
             received_at: Timestamp(position),
+            changed_at: None,
             attempts: 0,
             deleted: false,
             by: None,
@@ -145,6 +185,19 @@ mod tests {
         pending.put_back(order, dirty.later(Timestamp(0), Duration::from_secs(5)));
         assert_eq!(pending.take_due(Timestamp(0)), None);
         assert_eq!(pending.next_due(), Some(Timestamp(5_000_000)));
+    }
+
+    #[test]
+    fn what_has_ended_is_not_read_again() {
+        let mut pending = Pending::default();
+        pending.add(id("a"), event(1), Timestamp(0));
+        let (order, _in_flight) = pending.take_due(Timestamp(0)).unwrap();
+        // The journal is read again meanwhile.
+        pending.add(id("a"), event(1), Timestamp(0));
+        pending.add(id("a"), event(2), Timestamp(0));
+        pending.settled(&order, &[Position(1)]);
+        assert_eq!(pending.take_due(Timestamp(0)).unwrap().1.events, vec![event(2)]);
+        assert_eq!((pending.len(), pending.next_due()), (0, None));
     }
 
     #[test]

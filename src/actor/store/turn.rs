@@ -11,7 +11,7 @@ use crate::actor::resources::Resources;
 use crate::actor::writer::{Committed, WriteError};
 use crate::channel::{Channel, Decoded, OrderRef};
 use crate::domain::event::reason;
-use crate::domain::{CartOrderId, EventState, Position, Sighting, StoreId, Timestamp};
+use crate::domain::{CartOrderId, EventState, Position, Sighting, Source, StoreId, Timestamp};
 use crate::ledger::{Commit, LedgerError, Mismatch, OpenEvent, StoreRow};
 
 /// What a turn works with; owned, since a forced restart may drop the actor meanwhile.
@@ -93,11 +93,11 @@ impl Turn {
         let mut closed: Vec<(Position, EventState, &'static str)> = Vec::new();
         closed.extend(crashed.map(|at| (at, EventState::SetAside, reason::CRASHED)));
         for event in events {
-            match self.decode(&event) {
+            match self.meaning(&event) {
                 Meaning::Order(sighting) => orders.push((event, sighting)),
-                Meaning::Read(order, deleted) => {
+                Meaning::Read(order, told) => {
                     let due = event.next_at.unwrap_or(event.received_at);
-                    worked.thin.push((order, waiting(event, deleted), due));
+                    worked.thin.push((order, waiting(event, told), due));
                 }
                 Meaning::Check => worked.checks.push(event.position),
                 Meaning::End(state, reason) => closed.push((event.position, state, reason)),
@@ -173,21 +173,25 @@ impl Turn {
         Ok(None)
     }
 
-    fn decode(&self, event: &OpenEvent) -> Meaning {
-        if event.topic == FETCH {
-            return match request(event) {
-                Some(order) => Meaning::Read(order, false),
-                None => Meaning::End(EventState::SetAside, reason::WRONG_SHAPE),
-            };
+    fn meaning(&self, event: &OpenEvent) -> Meaning {
+        // A delivery's topic is unsigned: one that calls itself a request is none.
+        let is_request = event.topic == FETCH && event.source != Source::Webhook;
+        let meaning = if is_request { requested(event) } else { self.delivered(event) };
+        match meaning {
+            // What the law asks for holds after the disconnection too (R43).
+            Meaning::End(_, reason::NEEDS_CONFIRMATION) => meaning,
+            _ if self.store.disconnected_at.is_some() => {
+                Meaning::End(EventState::Ignored, reason::STORE_DISCONNECTED)
+            }
+            meaning => meaning,
         }
-        let decoded = self.channel.decode(&event.topic, &event.body);
-        if self.store.disconnected_at.is_some() && decoded != Decoded::NeedsConfirmation {
-            return Meaning::End(EventState::Ignored, reason::STORE_DISCONNECTED);
-        }
-        match decoded {
+    }
+
+    fn delivered(&self, event: &OpenEvent) -> Meaning {
+        match self.channel.decode(&event.topic, &event.body) {
             Decoded::Order(sighting) => Meaning::Order(sighting),
-            Decoded::Thin { cart_order_id, deleted } => {
-                Meaning::Read(OrderRef::Id(cart_order_id), deleted)
+            Decoded::Thin { cart_order_id, deleted, changed_at } => {
+                Meaning::Read(OrderRef::Id(cart_order_id), Told { deleted, changed_at })
             }
             Decoded::CheckAccess => Meaning::Check,
             Decoded::NeedsConfirmation => {
@@ -207,9 +211,16 @@ pub(in crate::actor) const FETCH: &str = "fetch";
 /// What an event asks for.
 enum Meaning {
     Order(Box<Sighting>),
-    Read(OrderRef, bool),
+    Read(OrderRef, Told),
     Check,
     End(EventState, &'static str),
+}
+
+/// What a thin event tells beside the order it is about.
+#[derive(Default)]
+struct Told {
+    deleted: bool,
+    changed_at: Option<Timestamp>,
 }
 
 /// The body of a request by name (R7).
@@ -218,21 +229,26 @@ pub(in crate::actor) struct ByName {
     pub(in crate::actor) cart_order_name: String,
 }
 
-fn request(event: &OpenEvent) -> Option<OrderRef> {
-    match &event.cart_order_id {
+fn requested(event: &OpenEvent) -> Meaning {
+    let order = match &event.cart_order_id {
         Some(id) => Some(OrderRef::Id(id.clone())),
         None => serde_json::from_slice(&event.body)
             .ok()
             .map(|ByName { cart_order_name }| OrderRef::Name(cart_order_name)),
+    };
+    match order {
+        Some(order) => Meaning::Read(order, Told::default()),
+        None => Meaning::End(EventState::SetAside, reason::WRONG_SHAPE),
     }
 }
 
-fn waiting(event: OpenEvent, deleted: bool) -> Waiting {
+fn waiting(event: OpenEvent, told: Told) -> Waiting {
     Waiting {
         position: event.position,
         received_at: event.received_at,
+        changed_at: told.changed_at,
         attempts: event.attempts,
-        deleted,
+        deleted: told.deleted,
         by: event.by,
     }
 }

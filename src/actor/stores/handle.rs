@@ -101,6 +101,9 @@ impl StoresHandle {
         let until = Instant::now() + PATIENCE;
         let resources = &self.shared.resources;
         let listing = resources.directory.get(store).ok_or(AskError::Unknown("store"))?;
+        if !listing.connected {
+            return Err(AskError::Refused("The store is disconnected; reconnect it first.".into()));
+        }
         let (cart_order_id, body) = match which {
             OrderRef::Id(id) => (Some(id), Bytes::new()),
             OrderRef::Name(cart_order_name) => {

@@ -150,6 +150,10 @@ pub(crate) fn order(id: u32, changed: i64) -> Sighting {
     }
 }
 
+fn thin(cart_order_id: CartOrderId, deleted: bool, changed_at: Option<Timestamp>) -> Decoded {
+    Decoded::Thin { cart_order_id, deleted, changed_at }
+}
+
 #[async_trait]
 impl Channel for Cart {
     fn kind(&self) -> ChannelKind {
@@ -172,13 +176,16 @@ impl Channel for Cart {
         true
     }
 
-    /// Topics `order` (a sighting), `thin` and `deleted` (an order's id), `uninstalled`, `crash`.
+    /// Topics `order` (a sighting), `thin`, `edited` and `deleted` (an order's id), `uninstalled`,
+    /// `crash`.
     fn decode(&self, topic: &str, body: &[u8]) -> Decoded {
         let id = || CartOrderId(String::from_utf8_lossy(body).into_owned());
         match topic {
             "order" => serde_json::from_slice(body).map_or(Decoded::Unreadable, Decoded::Order),
-            "thin" => Decoded::Thin { cart_order_id: id(), deleted: false },
-            "deleted" => Decoded::Thin { cart_order_id: id(), deleted: true },
+            "thin" => thin(id(), false, None),
+            // Tells of a change a minute after the order was placed.
+            "edited" => thin(id(), false, Some(order(0, 60).updated_at)),
+            "deleted" => thin(id(), true, None),
             "uninstalled" => Decoded::CheckAccess,
             "crash" => panic!("a body that crashes its reader"),
             _ => Decoded::UnknownTopic,
@@ -186,7 +193,7 @@ impl Channel for Cart {
     }
 
     fn known_topics(&self) -> &'static [&'static str] {
-        &["order", "thin", "deleted", "uninstalled", "crash"]
+        &["order", "thin", "edited", "deleted", "uninstalled", "crash"]
     }
 
     async fn new_token(

@@ -66,9 +66,11 @@ fn a_cart_that_hangs_delays_only_its_own_reads() {
 }
 
 #[rstest]
-#[case::not_found(Reply::Absent, reason::NOT_FOUND_IN_CART)]
-#[case::older_than_known(Reply::State(Box::new(order(1, -60))), reason::CART_LAGS)]
+#[case::not_found("thin", Reply::Absent, reason::NOT_FOUND_IN_CART)]
+#[case::older_than_known("thin", Reply::State(Box::new(order(1, -60))), reason::CART_LAGS)]
+#[case::older_than_told("edited", Reply::Truth, reason::CART_LAGS)]
 fn a_cart_that_lags_is_asked_again_and_it_never_means_deleted(
+    #[case] topic: &'static str,
     #[case] answer: Reply,
     #[case] why: &str,
 ) {
@@ -76,9 +78,10 @@ fn a_cart_that_lags_is_asked_again_and_it_never_means_deleted(
         let world = World::new(&["pine"]).await;
         let known = world.see("pine", &order(1, 0)).await;
         world.ended(known).await;
+        world.cart.put(&order(1, 0));
         world.cart.answers("pine", &vec![answer; 4]);
         let began = world.clock.now();
-        let event = world.deliver("pine", "thin", "1").await;
+        let event = world.deliver("pine", topic, "1").await;
         let ended = world.ended(event).await;
         assert_eq!((ended.state, ended.reason.as_deref()), (EventState::SetAside, Some(why)));
         assert_eq!(world.cart.reads("pine"), 4);
@@ -86,6 +89,97 @@ fn a_cart_that_lags_is_asked_again_and_it_never_means_deleted(
         assert!((155..170).contains(&took), "5, 30 and 120 s: {took}");
         let order = world.order("pine", 1).await.unwrap();
         assert!(!order.flags.has(Flag::DeletedInCart));
+    });
+}
+
+#[test]
+fn what_a_lagging_cart_shows_is_in_the_book_meanwhile() {
+    in_world(async || {
+        let world = World::new(&["pine"]).await;
+        world.cart.put(&order(1, 0));
+        let event = world.deliver("pine", "edited", "1").await;
+        world.until(async || world.order("pine", 1).await).await;
+        assert!(world.event(event).await.state.is_open(), "the change it told of is still to come");
+        world.cart.put(&order(1, 61));
+        assert_eq!(world.ended(event).await.state, EventState::Done);
+    });
+}
+
+#[test]
+fn a_check_that_is_asked_for_during_a_read_is_made_after_it() {
+    in_world(async || {
+        let world = World::new(&["pine"]).await;
+        let pine = world.store("pine");
+        world.cart.put(&order(1, 0));
+        world.cart.close_gate();
+        let read = world.deliver("pine", "thin", "1").await;
+        world.until(async || (world.cart.reads("pine") == 1).then_some(())).await;
+        let uninstalled = world.deliver("pine", "uninstalled", "{}").await;
+        let (checked, ()) = tokio::join!(world.actors.stores.connect(pine), async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            world.cart.let_pass(1);
+        });
+        checked.unwrap();
+        world.ended(read).await;
+        world.ended(uninstalled).await;
+        let row = world.ledger.store(pine).await.unwrap().unwrap();
+        assert_eq!(row.health.subscribed, ["order"], "the check was made, not only answered");
+    });
+}
+
+#[test]
+fn r51_the_connection_of_a_paused_store_can_be_checked() {
+    in_world(async || {
+        let world = World::new(&["pine"]).await;
+        world.change("pine", |row| row.paused = true).await;
+        world.actors.stores.connect(world.store("pine")).await.unwrap();
+    });
+}
+
+#[test]
+fn r47_what_old_credentials_met_says_nothing_of_new_ones() {
+    in_world(async || {
+        let world = World::new(&["pine"]).await;
+        world.cart.put(&order(1, 0));
+        let refused = Reply::Fail(ChannelError::Unauthorized("revoked".to_owned()));
+        world.cart.answers("pine", &[refused.clone(), refused]);
+        world.cart.close_gate();
+        let event = world.deliver("pine", "thin", "1").await;
+        world.until(async || (world.cart.reads("pine") == 1).then_some(())).await;
+        let directory = std::sync::Arc::clone(&world.directory);
+        world
+            .change("pine", |row| {
+                let mut credentials = directory.open(row).unwrap();
+                credentials.client_secret = Some("a new one".to_owned().into());
+                credentials.token = None;
+                directory.seal(row, &credentials);
+            })
+            .await;
+        world.cart.let_pass(3);
+        assert_eq!(world.ended(event).await.state, EventState::Done);
+        let row = world.ledger.store(world.store("pine")).await.unwrap().unwrap();
+        assert_eq!(row.health.connection, crate::ledger::Connection::Ok);
+    });
+}
+
+#[test]
+fn nothing_turns_while_only_the_cart_is_waited_for() {
+    in_world(async || {
+        let world = World::new(&["pine"]).await;
+        world.cart.put(&order(1, 0));
+        world.cart.put(&order(2, 0));
+        world.cart.close_gate();
+        let first = world.deliver("pine", "thin", "1").await;
+        let second = world.deliver("pine", "thin", "2").await;
+        world.until(async || (world.cart.reads("pine") == 1).then_some(())).await;
+        let before = world.ledger.reads();
+        tokio::time::sleep(Duration::from_mins(10)).await;
+        let sweeps = 600 / crate::actor::tests::world::settings().sweep_every.as_secs();
+        let turns = world.ledger.reads() - before;
+        assert!(turns <= 3 * sweeps + 10, "{turns} reads in ten minutes");
+        world.cart.let_pass(2);
+        world.ended(first).await;
+        world.ended(second).await;
     });
 }
 

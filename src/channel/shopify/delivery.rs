@@ -1,6 +1,6 @@
 //! Deliveries: what their headers say, and what their bodies are by their topic.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde::de::IgnoredAny;
 
 use super::canonical;
@@ -94,10 +94,10 @@ pub(super) fn decode(topic: &str, body: &[u8]) -> Decoded {
     let decoded = match subject(topic) {
         Some(Subject::Order) => order(body),
         Some(Subject::OrderEdited) => {
-            read(body).map(|OrderEdited { order_edit }| thin(order_edit.order_id, false))
+            read(body).map(|OrderEdited { order_edit }| order_edit.thin())
         }
-        Some(Subject::OrderDeleted) => read(body).map(|OrderDeleted { id }| thin(id, true)),
-        Some(Subject::Refund) => read(body).map(|Refund { order_id }| thin(order_id, false)),
+        Some(Subject::OrderDeleted) => read(body).map(|deleted: OrderDeleted| deleted.thin()),
+        Some(Subject::Refund) => read(body).map(|refund: Refund| refund.thin()),
         Some(Subject::Access) => Ok(Decoded::CheckAccess),
         Some(Subject::Compliance) => Ok(Decoded::NeedsConfirmation),
         Some(Subject::NotUsed) => Ok(Decoded::NotUsed),
@@ -112,10 +112,6 @@ fn order(body: &[u8]) -> Result<Decoded, Decoded> {
     Ok(Decoded::Order(Box::new(sighting)))
 }
 
-fn thin(id: Id, deleted: bool) -> Decoded {
-    Decoded::Thin { cart_order_id: CartOrderId(id.to_string()), deleted }
-}
-
 /// The body of `orders/edited`: what was added and removed, without the order.
 #[derive(Deserialize)]
 struct OrderEdited {
@@ -125,6 +121,8 @@ struct OrderEdited {
 #[derive(Deserialize)]
 struct OrderEdit {
     order_id: Id,
+    #[serde(default, deserialize_with = "instant")]
+    committed_at: Option<Timestamp>,
 }
 
 /// The body of `orders/delete`: the id alone.
@@ -137,6 +135,44 @@ struct OrderDeleted {
 #[derive(Deserialize)]
 struct Refund {
     order_id: Id,
+    #[serde(default, deserialize_with = "instant")]
+    created_at: Option<Timestamp>,
+}
+
+impl OrderEdit {
+    fn thin(self) -> Decoded {
+        thin(&self.order_id, false, self.committed_at)
+    }
+}
+
+impl OrderDeleted {
+    fn thin(self) -> Decoded {
+        thin(&self.id, true, None)
+    }
+}
+
+impl Refund {
+    fn thin(self) -> Decoded {
+        thin(&self.order_id, false, self.created_at)
+    }
+}
+
+fn thin(id: &Id, deleted: bool, changed_at: Option<Timestamp>) -> Decoded {
+    Decoded::Thin { cart_order_id: CartOrderId(id.to_string()), deleted, changed_at }
+}
+
+/// A time that only helps: one that cannot be read is as good as none.
+fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Told {
+        Text(String),
+        Other(IgnoredAny),
+    }
+    Ok(match Told::deserialize(deserializer)? {
+        Told::Text(text) => Timestamp::parse(&text),
+        Told::Other(_) => None,
+    })
 }
 
 /// Reads an object, or says what the body is instead.

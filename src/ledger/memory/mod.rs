@@ -17,7 +17,7 @@ mod orders;
 mod stores;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -39,6 +39,7 @@ pub struct Memory {
     /// Writes pass it together, [`Memory::hold_writes`] takes it alone.
     gate: Arc<RwLock<()>>,
     unclean: AtomicBool,
+    reads: AtomicU64,
 }
 
 /// What goes wrong next.
@@ -114,7 +115,13 @@ impl Memory {
         self.unclean.store(unclean, Ordering::SeqCst);
     }
 
+    /// Reads made so far, failed ones too.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::SeqCst)
+    }
+
     fn read(&self) -> Result<MutexGuard<'_, Book>, LedgerError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
         match &lock(&self.faults).reads {
             Some(error) => Err(error.clone()),
             None => Ok(lock(&self.book)),
