@@ -29,6 +29,14 @@ pub(super) struct Log {
     behind: u64,
 }
 
+#[cfg(test)]
+impl Log {
+    /// Bytes since it began anew.
+    pub(super) fn bytes(self) -> u64 {
+        self.bytes
+    }
+}
+
 /// Copies the log.
 pub(super) struct Checkpointer {
     pace: u64,

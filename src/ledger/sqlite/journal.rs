@@ -129,12 +129,7 @@ async fn find(
 ) -> Result<HashMap<(StoreId, DeliveryKey), Position>, LedgerError> {
     let mut found = HashMap::new();
     for chunk in chunks(events) {
-        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("WITH k (store_id, key) AS (");
-        query.push_values(chunk, |mut row, event| {
-            row.push_bind(event.store.0).push_bind(event.key.0.as_slice());
-        });
-        query.push(KNOWN);
-        for row in query.build().fetch_all(&mut *connection).await.map_err(failed)? {
+        for row in find_query(chunk).build().fetch_all(&mut *connection).await.map_err(failed)? {
             let key: &[u8] = row.try_get(1).map_err(failed)?;
             let key = <[u8; 16]>::try_from(key)
                 .map_err(|_| LedgerError::Corrupt("a delivery key".to_owned()))?;
@@ -145,11 +140,20 @@ async fn find(
     Ok(found)
 }
 
-/// The rest of the look-up: one seek in each table for each key. `CROSS JOIN` keeps the order.
-const KNOWN: &str = ") SELECT i.store_id, i.key, i.position FROM k CROSS JOIN inbox i \
-     ON i.store_id = k.store_id AND i.key = k.key \
-     UNION ALL SELECT e.store_id, e.key, e.position FROM k CROSS JOIN event e \
-     ON e.store_id = k.store_id AND e.key = k.key";
+/// One seek in each table for each key; `CROSS JOIN` keeps that order.
+pub(super) fn find_query(events: &[&NewEvent]) -> QueryBuilder<Sqlite> {
+    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("WITH k (store_id, key) AS (");
+    query.push_values(events, |mut row, event| {
+        row.push_bind(event.store.0).push_bind(event.key.0.to_vec());
+    });
+    query.push(
+        ") SELECT i.store_id, i.key, i.position FROM k CROSS JOIN inbox i \
+         ON i.store_id = k.store_id AND i.key = k.key \
+         UNION ALL SELECT e.store_id, e.key, e.position FROM k CROSS JOIN event e \
+         ON e.store_id = k.store_id AND e.key = k.key",
+    );
+    query
+}
 
 async fn count_duplicate(
     connection: &mut SqliteConnection,
