@@ -59,7 +59,8 @@ async fn apply(
                 Write::Journal(event) => Some(event),
                 _ => None,
             });
-            written.extend(journal::insert(connection, position, &events.collect::<Vec<_>>()).await?);
+            written
+                .extend(journal::insert(connection, position, &events.collect::<Vec<_>>()).await?);
             rest = after;
             continue;
         }

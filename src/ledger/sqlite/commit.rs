@@ -10,7 +10,8 @@ use super::row::{OrderDoc, corrupt, document};
 use crate::domain::{HeldBack, Order, Position};
 use crate::ledger::term::terms;
 use crate::ledger::{
-    Cause, Close, Commit, DeliveryKey, LedgerError, Mismatch, NewEvent, OrderWrite, Recorded, Written,
+    Cause, Close, Commit, DeliveryKey, LedgerError, Mismatch, NewEvent, OrderWrite, Recorded,
+    Written,
 };
 
 pub(super) async fn apply(

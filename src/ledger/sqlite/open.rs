@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Row, SqliteConnection};
 use tokio::sync::Mutex;
 
@@ -60,7 +58,8 @@ impl Sqlite {
             .await
             .map_err(failed)?;
         let checkpointer = Checkpointer::start(&options).await?;
-        let writer = Writer { connection: Some(connection), position, log: Log::default(), tried: 0 };
+        let writer =
+            Writer { connection: Some(connection), position, log: Log::default(), tried: 0 };
         Ok(Self { writer: Mutex::new(writer), readers, options, checkpointer, unclean })
     }
 }
@@ -88,14 +87,14 @@ pub(super) async fn writing(options: &SqliteOptions) -> Result<SqliteConnection,
 
 /// The connection that copies the log.
 pub(super) async fn copying(options: &SqliteOptions) -> Result<SqliteConnection, LedgerError> {
-    let options =
-        connect(options).pragma("wal_autocheckpoint", "0").busy_timeout(COPYING_BUSY);
+    let options = connect(options).pragma("wal_autocheckpoint", "0").busy_timeout(COPYING_BUSY);
     SqliteConnection::connect_with(&options).await.map_err(failed)
 }
 
 /// Brings the schema up, each step in a transaction of its own.
 async fn migrate(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
-    let row = sqlx::query("PRAGMA user_version").fetch_one(&mut *connection).await.map_err(failed)?;
+    let row =
+        sqlx::query("PRAGMA user_version").fetch_one(&mut *connection).await.map_err(failed)?;
     let found: i64 = row.try_get::<i64, _>(0).map_err(failed)?;
     let known = MIGRATIONS.len() as i64;
     if found > known {

@@ -41,9 +41,8 @@ pub(super) async fn held_by(
     let mut held = BTreeSet::new();
     for some in chunks(ids) {
         for others in stores.chunks(100) {
-            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-                "SELECT DISTINCT cart_order_id FROM orders WHERE store_id IN (",
-            );
+            let mut query: QueryBuilder<Sqlite> =
+                QueryBuilder::new("SELECT DISTINCT cart_order_id FROM orders WHERE store_id IN (");
             let mut list = query.separated(", ");
             for store in others {
                 list.push_bind(store.0);

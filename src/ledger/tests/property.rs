@@ -14,8 +14,8 @@ use crate::domain::{
     Timestamp,
 };
 use crate::ledger::{
-    Answer, Cause, Commit, DeliveryKey, EventCursor, EventFilter, NewEvent, NewStore,
-    OrderCursor, OrderFilter, OrderSort, OrderWrite, Request, Retry, StoreRow, Write, Written,
+    Answer, Cause, Commit, DeliveryKey, EventCursor, EventFilter, NewEvent, NewStore, OrderCursor,
+    OrderFilter, OrderSort, OrderWrite, Request, Retry, StoreRow, Write, Written,
 };
 
 /// Small worlds meet often: few stores, orders and delivery ids.
@@ -77,7 +77,9 @@ fn some_order() -> impl Strategy<Value = (u64, Order)> {
                 ..order(StoreId(0), &cart.0)
             };
             order.content.email = mail.map(str::to_owned);
-            flag.into_iter().for_each(|flag| order.flags.set(flag, true));
+            if let Some(flag) = flag {
+                order.flags.set(flag, true);
+            }
             (expected, order)
         },
     )
@@ -199,8 +201,11 @@ fn order_filter() -> impl Strategy<Value = OrderFilter> {
                 updated_after,
                 flag,
                 sort,
-                after: after
-                    .map(|(at, store, cart_order_id)| OrderCursor { at, store, cart_order_id }),
+                after: after.map(|(at, store, cart_order_id)| OrderCursor {
+                    at,
+                    store,
+                    cart_order_id,
+                }),
                 limit,
             }
         },

@@ -3,7 +3,9 @@
 use sqlx::{QueryBuilder, Row};
 
 use super::open;
-use crate::domain::{AccountId, CartOrderId, EventState, Flag, Position, Status, StoreId, Timestamp};
+use crate::domain::{
+    AccountId, CartOrderId, EventState, Flag, Position, Status, StoreId, Timestamp,
+};
 use crate::ledger::sqlite::row::{CLOSED, OPEN};
 use crate::ledger::sqlite::{Sqlite, commit, events, journal, orders};
 use crate::ledger::{
@@ -21,14 +23,15 @@ async fn plan(ledger: &Sqlite, sql: &str) -> String {
 }
 
 async fn plan_of(ledger: &Sqlite, query: &QueryBuilder<sqlx::Sqlite>) -> String {
-    plan(ledger, &query.sql().as_str().to_owned()).await
+    plan(ledger, query.sql().as_str()).await
 }
 
 /// Nothing but look-ups, beside walking over the rows that the statement itself brings.
 fn is_look_ups(plan: &str) -> bool {
     !plan.contains("TEMP B-TREE")
         && plan.lines().all(|step| {
-            !step.starts_with("SCAN") || ["SCAN k", "SCAN c", "SCAN s"].contains(&step.trim_end())
+            !step.starts_with("SCAN")
+                || ["SCAN k", "SCAN c", "SCAN s"].contains(&step.trim_end())
                 || step.contains("CONSTANT ROW")
         })
 }
@@ -93,8 +96,7 @@ async fn s12_every_list_of_closed_events_is_a_range_of_an_index() {
 async fn s9_what_a_start_reads_depends_on_open_events_only() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(folder.path()).await;
-    let of_store =
-        EventFilter { store: Some(StoreId(1)), ..EventFilter::of(AccountId(1), 50) };
+    let of_store = EventFilter { store: Some(StoreId(1)), ..EventFilter::of(AccountId(1), 50) };
     let open_of_store = events::half_query(&of_store, OPEN, "inbox").sql().as_str().to_owned();
     for sql in [
         events::BACKLOGS,
