@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::failure::failed;
-use super::journal::{self, Fresh, chunks};
+use super::journal::{self, Fresh, chunks, lists};
 use super::row::{OrderDoc, corrupt, document};
 use crate::domain::{HeldBack, Order, Position};
 use crate::ledger::term::terms;
@@ -54,12 +54,12 @@ async fn check_events(
     }
     let named: Vec<Position> = commit.named_events().collect();
     let mut open = BTreeSet::new();
-    for chunk in chunks(&named) {
+    for some in lists(&named) {
         let mut query: QueryBuilder<Sqlite> =
             QueryBuilder::new("SELECT position FROM inbox WHERE store_id = ");
         query.push_bind(commit.store.0).push(" AND position IN (");
         let mut list = query.separated(", ");
-        for at in chunk {
+        for at in some {
             list.push_bind(at.0);
         }
         query.push(")");
@@ -82,13 +82,13 @@ async fn present_orders(
     commit: &Commit,
 ) -> Result<HashMap<String, Present>, LedgerError> {
     let mut present = HashMap::new();
-    for chunk in chunks(&commit.orders) {
+    for some in lists(&commit.orders) {
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
             "SELECT cart_order_id, row_version, terms FROM orders WHERE store_id = ",
         );
         query.push_bind(commit.store.0).push(" AND cart_order_id IN (");
         let mut list = query.separated(", ");
-        for write in chunk {
+        for write in some {
             list.push_bind(write.order.id.cart.0.as_str());
         }
         query.push(")");

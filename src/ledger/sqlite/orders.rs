@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
 use super::failure::failed;
-use super::journal::chunks;
+use super::journal::lists;
 use super::row::{ORDER, corrupt, get, order};
 use crate::domain::{CartOrderId, Kind, Order, OrderId, Position, StoreId, Timestamp};
 use crate::ledger::term::term;
@@ -17,12 +17,12 @@ pub(super) async fn by_ids(
     ids: &[CartOrderId],
 ) -> Result<Vec<Order>, LedgerError> {
     let mut orders = Vec::with_capacity(ids.len());
-    for chunk in chunks(ids) {
+    for some in lists(ids) {
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT ");
         query.push(ORDER).push(" FROM orders o WHERE o.store_id = ").push_bind(store.0);
         query.push(" AND o.cart_order_id IN (");
         let mut list = query.separated(", ");
-        for id in chunk {
+        for id in some {
             list.push_bind(id.0.as_str());
         }
         query.push(")");
@@ -39,10 +39,10 @@ pub(super) async fn held_by(
     ids: &[CartOrderId],
 ) -> Result<Vec<CartOrderId>, LedgerError> {
     let mut held = BTreeSet::new();
-    for some in chunks(ids) {
-        for others in stores.chunks(100) {
+    for others in stores.chunks(100) {
+        for some in lists(ids) {
             let mut query: QueryBuilder<Sqlite> =
-                QueryBuilder::new("SELECT DISTINCT cart_order_id FROM orders WHERE store_id IN (");
+                QueryBuilder::new("SELECT cart_order_id FROM orders WHERE store_id IN (");
             let mut list = query.separated(", ");
             for store in others {
                 list.push_bind(store.0);

@@ -129,7 +129,7 @@ async fn s3_journaling_and_closing_look_rows_up_by_key() {
         triggered_at: None,
         by: None,
     };
-    let found = plan_of(&ledger, &journal::find_query(&[&event, &event])).await;
+    let found = plan_of(&ledger, &journal::find_query([&event, &event].into_iter())).await;
     assert!(is_look_ups(&found), "{found}");
     assert!(found.contains("SEARCH i USING PRIMARY KEY (store_id=? AND key=?)"), "{found}");
     assert!(found.contains("event_by_key (store_id=? AND key=?)"), "{found}");
