@@ -4,8 +4,8 @@ use rstest::rstest;
 use sqlx::{Connection, Row, SqliteConnection};
 
 use super::{deliveries, open, options};
-use crate::domain::StoreId;
-use crate::ledger::sqlite::Sqlite;
+use crate::domain::{StoreId, Timestamp};
+use crate::ledger::sqlite::{Sqlite, SqliteOptions};
 use crate::ledger::{Ledger, LedgerError};
 
 /// What opening it says.
@@ -31,6 +31,15 @@ async fn i1_the_writing_connection_syncs_every_commit(#[case] pragma: &str, #[ca
     let row = sqlx::query(sql).fetch_one(writer.connection.as_mut().unwrap()).await.unwrap();
     let found: String = row.get_unchecked(0);
     assert_eq!(found, value);
+}
+
+#[tokio::test]
+async fn the_account_default_is_as_old_as_the_book() {
+    let folder = tempfile::tempdir().unwrap();
+    for now in [Timestamp(7), Timestamp(9)] {
+        let ledger = Sqlite::open(SqliteOptions { now, ..options(folder.path()) }).await.unwrap();
+        assert_eq!(ledger.accounts().await.unwrap()[0].created_at, Timestamp(7));
+    }
 }
 
 #[tokio::test]
