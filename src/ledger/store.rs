@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{AccountId, ChannelKind, Rules, StoreId, Timestamp};
 
 /// How long answers to idempotent requests are kept.
-pub(super) const ANSWERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const ANSWERS_KEPT: Duration = Duration::from_hours(24);
 
 /// What the directory keeps of every store in memory; small, since there may be 100,000 (S8).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -70,7 +70,10 @@ impl Book {
                 && filter.store.is_none_or(|store| row.store == store)
                 && filter.state.is_none_or(|state| row.state == state)
                 && filter.topic.as_ref().is_none_or(|topic| row.topic == *topic)
-                && filter.cart_order_id.as_ref().is_none_or(|id| row.cart_order_id.as_ref() == Some(id))
+                && filter
+                    .cart_order_id
+                    .as_ref()
+                    .is_none_or(|id| row.cart_order_id.as_ref() == Some(id))
                 && filter.after.is_none_or(|after| row.position < after.before)
         };
         let newest_first = self.owners.iter().rev();
@@ -108,4 +111,3 @@ impl Book {
         }
     }
 }
-

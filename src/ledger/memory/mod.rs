@@ -25,8 +25,9 @@ use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
 use self::book::Book;
 use super::{
-    AccountRow, Answer, Backlog, DeliveryKey, EventFilter, EventRow, Ledger, LedgerError, OpenEvent,
-    OrderFilter, Page, StoreBacklog, StoreListing, StoreRow, TimelineRow, TokenRow, Write, Written,
+    AccountRow, Answer, Backlog, DeliveryKey, EventFilter, EventRow, Ledger, LedgerError,
+    OpenEvent, OrderFilter, Page, StoreBacklog, StoreListing, StoreRow, TimelineRow, TokenRow,
+    Write, Written,
 };
 use crate::domain::{AccountId, CartOrderId, Order, OrderId, Position, StoreId};
 
@@ -260,10 +261,7 @@ impl Ledger for Memory {
         Ok(self.read()?.event_page(filter))
     }
 
-    async fn event(
-        &self,
-        position: Position,
-    ) -> Result<Option<(EventRow, Vec<u8>)>, LedgerError> {
+    async fn event(&self, position: Position) -> Result<Option<(EventRow, Vec<u8>)>, LedgerError> {
         Ok(self.read()?.event(position))
     }
 

@@ -60,7 +60,8 @@ impl Book {
         let same_cart = others()
             .find(|other| other.channel == row.channel && other.domain == row.domain)
             .map(|other| StoreTaken::Domain(other.id));
-        same_cart.or_else(|| others().any(|other| other.slug == row.slug).then_some(StoreTaken::Slug))
+        same_cart
+            .or_else(|| others().any(|other| other.slug == row.slug).then_some(StoreTaken::Slug))
     }
 
     fn know_account(&self, account: AccountId) -> Result<(), LedgerError> {

@@ -8,9 +8,9 @@ use crate::ledger::{LedgerError, Write, Written};
 
 /// What failed: it decides whether the connection can be used again.
 pub(super) enum Failure {
-    /// A statement; the transaction was rolled back.
+    /// A statement is to blame; the transaction was rolled back.
     Statement(LedgerError),
-    /// BEGIN, COMMIT or ROLLBACK: nothing is known of the connection.
+    /// BEGIN, COMMIT or ROLLBACK, or the disk: nothing is known of the connection.
     Connection(LedgerError),
 }
 
@@ -32,11 +32,12 @@ pub(super) async fn write(
         }
         Err(error) => {
             *position = before;
-            // A full disk or a failed read has rolled it back already; the rollback then fails, and
-            // only tells that.
-            match transaction.rollback().await {
-                Ok(()) => Err(Failure::Statement(error)),
-                Err(_) => Err(Failure::Connection(error)),
+            // SQLite may have rolled back already; then the rollback fails and only tells that.
+            let rolled_back = transaction.rollback().await.is_ok();
+            if rolled_back && !error.is_retryable() {
+                Err(Failure::Statement(error))
+            } else {
+                Err(Failure::Connection(error))
             }
         }
     }
@@ -58,7 +59,8 @@ async fn apply(
                 Write::Journal(event) => Some(event),
                 _ => None,
             });
-            written.extend(journal::insert(connection, position, &events.collect::<Vec<_>>()).await?);
+            written
+                .extend(journal::insert(connection, position, &events.collect::<Vec<_>>()).await?);
             rest = after;
             continue;
         }

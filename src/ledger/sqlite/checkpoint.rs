@@ -29,6 +29,14 @@ pub(super) struct Log {
     behind: u64,
 }
 
+#[cfg(test)]
+impl Log {
+    /// Bytes since it began anew.
+    pub(super) fn bytes(self) -> u64 {
+        self.bytes
+    }
+}
+
 /// Copies the log.
 pub(super) struct Checkpointer {
     pace: u64,
@@ -64,6 +72,10 @@ impl Checkpointer {
     /// Before a write: lets the log begin anew if it is time for that. `tried` is where the log
     /// stood when that was last tried in vain.
     pub(super) async fn before_write(&self, log: Log, tried: &mut u64) {
+        if log.bytes < *tried {
+            // It has begun anew by itself, in a quiet moment.
+            *tried = 0;
+        }
         let half = log.bytes >= self.cap / 2 && log.behind <= self.pace / 8;
         if log.bytes < self.cap && (!half || log.bytes < tried.saturating_add(self.pace)) {
             return;

@@ -5,12 +5,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::failure::failed;
-use super::journal::{self, Fresh, chunks};
+use super::journal::{self, Fresh, chunks, lists};
 use super::row::{OrderDoc, corrupt, document};
 use crate::domain::{HeldBack, Order, Position};
 use crate::ledger::term::terms;
 use crate::ledger::{
-    Cause, Commit, DeliveryKey, LedgerError, Mismatch, NewEvent, OrderWrite, Recorded, Written,
+    Cause, Close, Commit, DeliveryKey, LedgerError, Mismatch, NewEvent, OrderWrite, Recorded,
+    Written,
 };
 
 pub(super) async fn apply(
@@ -53,12 +54,12 @@ async fn check_events(
     }
     let named: Vec<Position> = commit.named_events().collect();
     let mut open = BTreeSet::new();
-    for chunk in chunks(&named) {
+    for some in lists(&named) {
         let mut query: QueryBuilder<Sqlite> =
             QueryBuilder::new("SELECT position FROM inbox WHERE store_id = ");
         query.push_bind(commit.store.0).push(" AND position IN (");
         let mut list = query.separated(", ");
-        for at in chunk {
+        for at in some {
             list.push_bind(at.0);
         }
         query.push(")");
@@ -81,13 +82,13 @@ async fn present_orders(
     commit: &Commit,
 ) -> Result<HashMap<String, Present>, LedgerError> {
     let mut present = HashMap::new();
-    for chunk in chunks(&commit.orders) {
+    for some in lists(&commit.orders) {
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
             "SELECT cart_order_id, row_version, terms FROM orders WHERE store_id = ",
         );
         query.push_bind(commit.store.0).push(" AND cart_order_id IN (");
         let mut list = query.separated(", ");
-        for write in chunk {
+        for write in some {
             list.push_bind(write.order.id.cart.0.as_str());
         }
         query.push(")");
@@ -113,35 +114,9 @@ fn moved(commit: &Commit, present: &HashMap<String, Present>) -> bool {
 /// Moves events from the inbox to the history.
 async fn close(connection: &mut SqliteConnection, commit: &Commit) -> Result<(), LedgerError> {
     for chunk in chunks(&commit.closes) {
-        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("WITH c (position, state, reason, cart_order_id) AS (VALUES ");
-        let mut rows = query.separated(", ");
-        for close in chunk {
-            rows.push("(");
-            rows.push_bind_unseparated(close.position.0);
-            rows.push_unseparated(", ");
-            rows.push_bind_unseparated(close.state.as_str());
-            rows.push_unseparated(", ");
-            rows.push_bind_unseparated(close.reason.as_deref());
-            rows.push_unseparated(", ");
-            rows.push_bind_unseparated(close.cart_order_id.as_ref().map(|id| id.0.as_str()));
-            rows.push_unseparated(")");
-        }
-        query.push(
-            ") INSERT INTO event (store_id, position, account_id, key, topic, source, state, reason, \
-             delivery_id, duplicates, cart_order_id, received_at, triggered_at, done_at, attempts, \
-             rules_version, build, person) \
-             SELECT i.store_id, i.position, i.account_id, i.key, i.topic, i.source, c.state, c.reason, \
-             i.delivery_id, i.duplicates, coalesce(c.cart_order_id, i.cart_order_id), i.received_at, \
-             i.triggered_at, ",
-        );
-        query.push_bind(commit.at.0).push(", i.attempts, ");
-        query.push_bind(i64::from(commit.rules_version)).push(", ");
-        query.push_bind(commit.build);
-        query.push(", i.person FROM c JOIN inbox i ON i.store_id = ");
-        query.push_bind(commit.store.0).push(" AND i.position = c.position");
-        query.build().execute(&mut *connection).await.map_err(failed)?;
-
-        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("DELETE FROM inbox WHERE store_id = ");
+        move_query(commit, chunk).build().execute(&mut *connection).await.map_err(failed)?;
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("DELETE FROM inbox WHERE store_id = ");
         query.push_bind(commit.store.0).push(" AND position IN (");
         let mut list = query.separated(", ");
         for close in chunk {
@@ -151,6 +126,31 @@ async fn close(connection: &mut SqliteConnection, commit: &Commit) -> Result<(),
         query.build().execute(&mut *connection).await.map_err(failed)?;
     }
     Ok(())
+}
+
+pub(super) fn move_query(commit: &Commit, closes: &[Close]) -> QueryBuilder<Sqlite> {
+    let mut query: QueryBuilder<Sqlite> =
+        QueryBuilder::new("WITH c (position, state, reason, cart_order_id) AS (");
+    query.push_values(closes, |mut row, close| {
+        row.push_bind(close.position.0)
+            .push_bind(close.state.as_str())
+            .push_bind(close.reason.clone())
+            .push_bind(close.cart_order_id.as_ref().map(|id| id.0.clone()));
+    });
+    query.push(
+        ") INSERT INTO event (store_id, position, account_id, key, topic, source, state, reason, \
+         delivery_id, duplicates, cart_order_id, received_at, triggered_at, done_at, attempts, \
+         rules_version, build, person) \
+         SELECT i.store_id, i.position, i.account_id, i.key, i.topic, i.source, c.state, c.reason, \
+         i.delivery_id, i.duplicates, coalesce(c.cart_order_id, i.cart_order_id), i.received_at, \
+         i.triggered_at, ",
+    );
+    query.push_bind(commit.at.0).push(", i.attempts, ");
+    query.push_bind(i64::from(commit.rules_version)).push(", ");
+    query.push_bind(commit.build);
+    query.push(", i.person FROM c CROSS JOIN inbox i ON i.store_id = ");
+    query.push_bind(commit.store.0).push(" AND i.position = c.position");
+    query
 }
 
 async fn retry(connection: &mut SqliteConnection, commit: &Commit) -> Result<(), LedgerError> {

@@ -20,11 +20,8 @@ pub(super) async fn open(
     limit: usize,
     max_bytes: usize,
 ) -> Result<Vec<OpenEvent>, LedgerError> {
-    let mut rows = sqlx::query(OPEN_EVENTS)
-        .bind(store.0)
-        .bind(after.0)
-        .bind(limit as i64)
-        .fetch(pool);
+    let mut rows =
+        sqlx::query(OPEN_EVENTS).bind(store.0).bind(after.0).bind(limit as i64).fetch(pool);
     let mut events = Vec::new();
     let mut bytes = 0;
     // One by one, so that what does not fit is not held in memory either.
@@ -53,8 +50,7 @@ pub(super) async fn open(
     Ok(events)
 }
 
-const OPEN_EVENTS: &str =
-    "SELECT i.position, i.topic, i.source, i.cart_order_id, i.received_at, i.attempts, i.next_at, \
+pub(super) const OPEN_EVENTS: &str = "SELECT i.position, i.topic, i.source, i.cart_order_id, i.received_at, i.attempts, i.next_at, \
      i.tries, i.person, b.bytes FROM inbox i LEFT JOIN body b ON b.position = i.position \
      WHERE i.store_id = ? AND i.position > ? ORDER BY i.position LIMIT ?";
 
@@ -82,7 +78,7 @@ pub(super) async fn backlogs(
 
 /// Jumps from store to store, a few look-ups each, however long a store's backlog is: only retries
 /// that stand before the first waiting event are walked over.
-const BACKLOGS: &str = "WITH RECURSIVE s (id) AS (\
+pub(super) const BACKLOGS: &str = "WITH RECURSIVE s (id) AS (\
        SELECT min(store_id) FROM inbox WHERE store_id > ?1 \
        UNION ALL \
        SELECT (SELECT min(store_id) FROM inbox WHERE store_id > s.id) FROM s WHERE s.id IS NOT NULL \
@@ -219,18 +215,14 @@ pub(super) async fn by_key(
     Ok(None)
 }
 
+pub(super) const BACKLOG: &str = "SELECT (SELECT count(*) FROM inbox WHERE store_id = ?1) AS waiting, \
+     (SELECT received_at FROM inbox WHERE store_id = ?1 ORDER BY position LIMIT 1) AS oldest, \
+     (SELECT count(*) FROM event WHERE store_id = ?1 AND state = 'set_aside') AS set_aside, \
+     (SELECT received_at FROM inbox WHERE store_id = ?1 ORDER BY position DESC LIMIT 1) AS newest, \
+     (SELECT received_at FROM event WHERE store_id = ?1 ORDER BY position DESC LIMIT 1) AS last";
+
 pub(super) async fn backlog(pool: &SqlitePool, store: StoreId) -> Result<Backlog, LedgerError> {
-    let row = sqlx::query(
-        "SELECT (SELECT count(*) FROM inbox WHERE store_id = ?1) AS waiting, \
-         (SELECT received_at FROM inbox WHERE store_id = ?1 ORDER BY position LIMIT 1) AS oldest, \
-         (SELECT count(*) FROM event WHERE store_id = ?1 AND state = 'set_aside') AS set_aside, \
-         (SELECT received_at FROM inbox WHERE store_id = ?1 ORDER BY position DESC LIMIT 1) AS newest, \
-         (SELECT received_at FROM event WHERE store_id = ?1 ORDER BY position DESC LIMIT 1) AS last",
-    )
-    .bind(store.0)
-    .fetch_one(pool)
-    .await
-    .map_err(failed)?;
+    let row = sqlx::query(BACKLOG).bind(store.0).fetch_one(pool).await.map_err(failed)?;
     let at = |name| get::<Option<i64>>(&row, name).map(|at| at.map(Timestamp));
     Ok(Backlog {
         waiting: get::<i64>(&row, "waiting")? as u64,

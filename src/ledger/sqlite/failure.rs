@@ -3,6 +3,7 @@
 use crate::ledger::LedgerError;
 
 /// Sorts an error. Texts of SQLite carry no values of ours.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 pub(super) fn failed(error: sqlx::Error) -> LedgerError {
     let text = error.to_string();
     let Some(code) = code(&error) else {
@@ -23,8 +24,9 @@ pub(super) fn failed(error: sqlx::Error) -> LedgerError {
     }
 }
 
-const IOERR_DATA: i32 = 10 | (32 << 8);
-const IOERR_CORRUPTFS: i32 = 10 | (33 << 8);
+/// SQLITE_IOERR with the reasons DATA (a checksum of the VFS does not fit) and CORRUPTFS.
+const IOERR_DATA: i32 = 10 + (32 << 8);
+const IOERR_CORRUPTFS: i32 = 10 + (33 << 8);
 
 /// SQLite's extended result code.
 fn code(error: &sqlx::Error) -> Option<i32> {

@@ -128,13 +128,10 @@ async fn find(
     events: &[&NewEvent],
 ) -> Result<HashMap<(StoreId, DeliveryKey), Position>, LedgerError> {
     let mut found = HashMap::new();
-    for chunk in chunks(events) {
-        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("WITH k (store_id, key) AS (");
-        query.push_values(chunk, |mut row, event| {
-            row.push_bind(event.store.0).push_bind(event.key.0.as_slice());
-        });
-        query.push(KNOWN);
-        for row in query.build().fetch_all(&mut *connection).await.map_err(failed)? {
+    for list in lists(events) {
+        for row in
+            find_query(list.copied()).build().fetch_all(&mut *connection).await.map_err(failed)?
+        {
             let key: &[u8] = row.try_get(1).map_err(failed)?;
             let key = <[u8; 16]>::try_from(key)
                 .map_err(|_| LedgerError::Corrupt("a delivery key".to_owned()))?;
@@ -145,11 +142,20 @@ async fn find(
     Ok(found)
 }
 
-/// The rest of the look-up: one seek in each table for each key. `CROSS JOIN` keeps the order.
-const KNOWN: &str = ") SELECT i.store_id, i.key, i.position FROM k CROSS JOIN inbox i \
-     ON i.store_id = k.store_id AND i.key = k.key \
-     UNION ALL SELECT e.store_id, e.key, e.position FROM k CROSS JOIN event e \
-     ON e.store_id = k.store_id AND e.key = k.key";
+/// One seek in each table for each key; `CROSS JOIN` keeps that order.
+pub(super) fn find_query<'a>(events: impl Iterator<Item = &'a NewEvent>) -> QueryBuilder<Sqlite> {
+    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("WITH k (store_id, key) AS (");
+    query.push_values(events, |mut row, event| {
+        row.push_bind(event.store.0).push_bind(event.key.0.to_vec());
+    });
+    query.push(
+        ") SELECT i.store_id, i.key, i.position FROM k CROSS JOIN inbox i \
+         ON i.store_id = k.store_id AND i.key = k.key \
+         UNION ALL SELECT e.store_id, e.key, e.position FROM k CROSS JOIN event e \
+         ON e.store_id = k.store_id AND e.key = k.key",
+    );
+    query
+}
 
 async fn count_duplicate(
     connection: &mut SqliteConnection,
@@ -191,6 +197,17 @@ pub(super) async fn count_try(
     Ok(Written::Tries(u32::try_from(tries).unwrap_or(u32::MAX)))
 }
 
+/// Cuts keys to look up into lists of few sizes. The last one is filled up with repetitions of its
+/// last key, which find nothing more: one statement then does where [`chunks`] needs several.
+pub(super) fn lists<T>(keys: &[T]) -> impl Iterator<Item = impl Iterator<Item = &T>> {
+    keys.chunks(CHUNKS[0]).map(|some| {
+        let fits = CHUNKS.into_iter().rev().find(|size| *size >= some.len());
+        let filling =
+            std::iter::repeat_n(some.last(), fits.unwrap_or(0).saturating_sub(some.len()));
+        some.iter().chain(filling.flatten())
+    })
+}
+
 /// Cuts rows into chunks of few sizes.
 pub(super) fn chunks<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
     let mut rest = rows;
@@ -214,6 +231,16 @@ mod tests {
         let random: Vec<u8> = (0..4096).map(|_| rand::random()).collect();
         assert_eq!(unpack(&pack(&random)).unwrap(), random);
         assert!(unpack(&[]).is_err() && unpack(&[9, 1]).is_err() && unpack(&[LZ4, 1, 2]).is_err());
+    }
+
+    #[test]
+    fn lists_have_few_sizes_and_repeat_only_their_last_key() {
+        let keys: Vec<u32> = (0..93).collect();
+        let lists: Vec<Vec<u32>> = lists(&keys).map(|list| list.copied().collect()).collect();
+        assert_eq!(lists.iter().map(Vec::len).collect::<Vec<_>>(), [64, 32]);
+        assert_eq!(lists[1][..29], keys[64..]);
+        assert_eq!(lists[1][29..], [92; 3]);
+        assert_eq!(super::lists(&[0_u32; 0]).count(), 0);
     }
 
     #[test]

@@ -27,12 +27,13 @@ use sqlx::{Connection, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 use tracing::warn;
 
-pub use self::open::SqliteOptions;
 use self::checkpoint::{Checkpointer, Log};
 use self::failure::failed;
+pub use self::open::SqliteOptions;
 use super::{
-    AccountRow, Answer, Backlog, DeliveryKey, EventFilter, EventRow, Ledger, LedgerError, OpenEvent,
-    OrderFilter, Page, StoreBacklog, StoreListing, StoreRow, TimelineRow, TokenRow, Write, Written,
+    AccountRow, Answer, Backlog, DeliveryKey, EventFilter, EventRow, Ledger, LedgerError,
+    OpenEvent, OrderFilter, Page, StoreBacklog, StoreListing, StoreRow, TimelineRow, TokenRow,
+    Write, Written,
 };
 use crate::domain::{AccountId, CartOrderId, Order, OrderId, Position, StoreId};
 
@@ -63,14 +64,13 @@ impl Writer {
         &mut self,
         options: &SqliteOptions,
     ) -> Result<(&mut SqliteConnection, &mut i64), LedgerError> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let mut connection = open::writing(options).await?;
-                // What failed at COMMIT may have been written all the same.
-                self.position = self.position.max(open::last_position(&mut connection).await?);
-                connection
-            }
+        let connection = if let Some(connection) = self.connection.take() {
+            connection
+        } else {
+            let mut connection = open::writing(options).await?;
+            // What failed at COMMIT may have been written all the same.
+            self.position = self.position.max(open::last_position(&mut connection).await?);
+            connection
         };
         Ok((self.connection.insert(connection), &mut self.position))
     }
@@ -114,7 +114,10 @@ impl Ledger for Sqlite {
             .execute(&mut *connection)
             .await
             .map_err(failed)?;
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await.map_err(failed)?;
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
         if let Some(connection) = writer.connection.take() {
             connection.close().await.map_err(failed)?;
         }
@@ -202,7 +205,8 @@ impl Ledger for Sqlite {
     }
 
     async fn order(&self, id: &OrderId) -> Result<Option<Order>, LedgerError> {
-        let mut found = orders::by_ids(&self.readers, id.store, std::slice::from_ref(&id.cart)).await?;
+        let mut found =
+            orders::by_ids(&self.readers, id.store, std::slice::from_ref(&id.cart)).await?;
         Ok(found.pop())
     }
 
@@ -218,10 +222,7 @@ impl Ledger for Sqlite {
         events::page(&self.readers, filter).await
     }
 
-    async fn event(
-        &self,
-        position: Position,
-    ) -> Result<Option<(EventRow, Vec<u8>)>, LedgerError> {
+    async fn event(&self, position: Position) -> Result<Option<(EventRow, Vec<u8>)>, LedgerError> {
         events::one(&self.readers, position).await
     }
 

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Row, SqliteConnection};
 use tokio::sync::Mutex;
 
@@ -38,7 +36,7 @@ pub struct SqliteOptions {
     pub checkpoint_bytes: u64,
     /// Here writing waits for the copying, so that it does not grow on.
     pub wal_cap_bytes: u64,
-    /// The time of the start.
+    /// The time of the start: when a new book was made.
     pub now: Timestamp,
 }
 
@@ -46,7 +44,7 @@ impl Sqlite {
     /// Opens the file, brings its schema up to this build, and marks it as running.
     pub async fn open(options: SqliteOptions) -> Result<Self, LedgerError> {
         let mut connection = writing(&options).await?;
-        migrate(&mut connection).await?;
+        migrate(&mut connection, options.now).await?;
         let unclean = mark_running(&mut connection).await?;
         let position = last_position(&mut connection).await?;
         let readers = SqlitePoolOptions::new()
@@ -60,7 +58,8 @@ impl Sqlite {
             .await
             .map_err(failed)?;
         let checkpointer = Checkpointer::start(&options).await?;
-        let writer = Writer { connection: Some(connection), position, log: Log::default(), tried: 0 };
+        let writer =
+            Writer { connection: Some(connection), position, log: Log::default(), tried: 0 };
         Ok(Self { writer: Mutex::new(writer), readers, options, checkpointer, unclean })
     }
 }
@@ -88,14 +87,14 @@ pub(super) async fn writing(options: &SqliteOptions) -> Result<SqliteConnection,
 
 /// The connection that copies the log.
 pub(super) async fn copying(options: &SqliteOptions) -> Result<SqliteConnection, LedgerError> {
-    let options =
-        connect(options).pragma("wal_autocheckpoint", "0").busy_timeout(COPYING_BUSY);
+    let options = connect(options).pragma("wal_autocheckpoint", "0").busy_timeout(COPYING_BUSY);
     SqliteConnection::connect_with(&options).await.map_err(failed)
 }
 
 /// Brings the schema up, each step in a transaction of its own.
-async fn migrate(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
-    let row = sqlx::query("PRAGMA user_version").fetch_one(&mut *connection).await.map_err(failed)?;
+async fn migrate(connection: &mut SqliteConnection, now: Timestamp) -> Result<(), LedgerError> {
+    let row =
+        sqlx::query("PRAGMA user_version").fetch_one(&mut *connection).await.map_err(failed)?;
     let found: i64 = row.try_get::<i64, _>(0).map_err(failed)?;
     let known = MIGRATIONS.len() as i64;
     if found > known {
@@ -105,6 +104,14 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), LedgerError> {
         tracing::info!(version, "migrating the database");
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
         sqlx::raw_sql(script).execute(&mut *transaction).await.map_err(failed)?;
+        if version == 1 {
+            // The account that a new book begins with.
+            sqlx::query("UPDATE account SET created_at = ?")
+                .bind(now.0)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed)?;
+        }
         // A pragma takes no parameters; the number is ours.
         let stamp = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {version}"));
         sqlx::raw_sql(stamp).execute(&mut *transaction).await.map_err(failed)?;

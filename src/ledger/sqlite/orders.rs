@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
 use super::failure::failed;
-use super::journal::chunks;
+use super::journal::lists;
 use super::row::{ORDER, corrupt, get, order};
 use crate::domain::{CartOrderId, Kind, Order, OrderId, Position, StoreId, Timestamp};
 use crate::ledger::term::term;
@@ -17,12 +17,12 @@ pub(super) async fn by_ids(
     ids: &[CartOrderId],
 ) -> Result<Vec<Order>, LedgerError> {
     let mut orders = Vec::with_capacity(ids.len());
-    for chunk in chunks(ids) {
+    for some in lists(ids) {
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT ");
         query.push(ORDER).push(" FROM orders o WHERE o.store_id = ").push_bind(store.0);
         query.push(" AND o.cart_order_id IN (");
         let mut list = query.separated(", ");
-        for id in chunk {
+        for id in some {
             list.push_bind(id.0.as_str());
         }
         query.push(")");
@@ -39,11 +39,10 @@ pub(super) async fn held_by(
     ids: &[CartOrderId],
 ) -> Result<Vec<CartOrderId>, LedgerError> {
     let mut held = BTreeSet::new();
-    for some in chunks(ids) {
-        for others in stores.chunks(100) {
-            let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
-                "SELECT DISTINCT cart_order_id FROM orders WHERE store_id IN (",
-            );
+    for others in stores.chunks(100) {
+        for some in lists(ids) {
+            let mut query: QueryBuilder<Sqlite> =
+                QueryBuilder::new("SELECT cart_order_id FROM orders WHERE store_id IN (");
             let mut list = query.separated(", ");
             for store in others {
                 list.push_bind(store.0);
@@ -80,13 +79,15 @@ enum Path {
     Index(&'static str),
 }
 
+const ORDER_CHANGED: &str = "order_changed";
+
 fn path(filter: &OrderFilter) -> Path {
     match filter {
         OrderFilter { q: Some(q), .. } => Path::Term(term(q)),
         OrderFilter { cart_order_id: Some(_), store: Some(_), .. } => Path::Index("order_identity"),
         // The cart's id is one of an order's terms: no need to ask store by store.
         OrderFilter { cart_order_id: Some(id), .. } => Path::Term(term(&id.0)),
-        OrderFilter { sort: OrderSort::OldestChangeFirst, .. } => Path::Index("order_changed"),
+        OrderFilter { sort: OrderSort::OldestChangeFirst, .. } => Path::Index(ORDER_CHANGED),
         OrderFilter { store: Some(_), .. } => Path::Index("order_of_store"),
         OrderFilter { flag: Some(_), .. } => Path::Index("order_flagged"),
         OrderFilter { status: Some(_), .. } => Path::Index("order_by_status"),
@@ -97,22 +98,26 @@ fn path(filter: &OrderFilter) -> Path {
 pub(super) fn page_query(filter: &OrderFilter) -> QueryBuilder<Sqlite> {
     let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("SELECT ");
     query.push(ORDER);
-    match path(filter) {
+    let path = path(filter);
+    match &path {
         Path::Term(term) => {
             query.push(
                 " FROM order_term t CROSS JOIN orders o ON o.store_id = t.store_id \
                  AND o.cart_order_id = t.cart_order_id WHERE t.account_id = ",
             );
-            query.push_bind(filter.account.0).push(" AND t.term = ").push_bind(term);
+            query.push_bind(filter.account.0).push(" AND t.term = ").push_bind(term.clone());
             query.push(" AND o.account_id = ").push_bind(filter.account.0);
         }
         Path::Index(index) => {
-            query.push(" FROM orders o INDEXED BY ").push(index);
+            query.push(" FROM orders o INDEXED BY ").push(*index);
             query.push(" WHERE o.account_id = ").push_bind(filter.account.0);
         }
     }
     if let Some(store) = filter.store {
-        query.push(" AND o.store_id = ").push_bind(store.0);
+        // The plus: as a mere filter it does not spoil the order of an index that begins otherwise.
+        let mere = matches!(path, Path::Index(ORDER_CHANGED));
+        query.push(if mere { " AND +o.store_id = " } else { " AND o.store_id = " });
+        query.push_bind(store.0);
     }
     if let Some(id) = &filter.cart_order_id {
         query.push(" AND o.cart_order_id = ").push_bind(id.0.clone());

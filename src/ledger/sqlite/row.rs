@@ -51,10 +51,7 @@ pub(super) fn order(row: &SqliteRow) -> Result<Order, LedgerError> {
     let status: String = get(row, "status")?;
     let held_back: Option<String> = get(row, "held_back")?;
     Ok(Order {
-        id: OrderId::new(
-            StoreId(get(row, "store_id")?),
-            CartOrderId(get(row, "cart_order_id")?),
-        ),
+        id: OrderId::new(StoreId(get(row, "store_id")?), CartOrderId(get(row, "cart_order_id")?)),
         account: AccountId(get(row, "account_id")?),
         number: get(row, "number")?,
         cart_number: doc.cart_number,

@@ -260,10 +260,7 @@ pub(super) async fn of_account(
     rows.iter().map(store).collect()
 }
 
-pub(super) async fn of_group(
-    pool: &SqlitePool,
-    group: &[u8],
-) -> Result<Vec<StoreId>, LedgerError> {
+pub(super) async fn of_group(pool: &SqlitePool, group: &[u8]) -> Result<Vec<StoreId>, LedgerError> {
     let rows = sqlx::query("SELECT id FROM store WHERE credential_group = ? ORDER BY id")
         .bind(group)
         .fetch_all(pool)
@@ -319,12 +316,13 @@ pub(super) async fn answer(
     scope: &str,
     key: &str,
 ) -> Result<Option<Answer>, LedgerError> {
-    let row = sqlx::query("SELECT request, status, body, at FROM answer WHERE scope = ? AND key = ?")
-        .bind(scope)
-        .bind(key)
-        .fetch_optional(pool)
-        .await
-        .map_err(failed)?;
+    let row =
+        sqlx::query("SELECT request, status, body, at FROM answer WHERE scope = ? AND key = ?")
+            .bind(scope)
+            .bind(key)
+            .fetch_optional(pool)
+            .await
+            .map_err(failed)?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Answer {
         scope: scope.to_owned(),

@@ -61,7 +61,10 @@ async fn i2_orders_timelines_and_closed_events_appear_together(
     assert_eq!(body, event(store, "a").body, "closing an event leaves its body alone");
 
     let (row, body) = world.event(Position(3)).await.unwrap().unwrap();
-    assert_eq!((row.state, row.source, row.topic.as_str()), (EventState::Done, Source::Person, "cancel"));
+    assert_eq!(
+        (row.state, row.source, row.topic.as_str()),
+        (EventState::Done, Source::Person, "cancel")
+    );
     assert_eq!((row.by.as_deref(), row.received_at), (Some("ada"), Timestamp(150)));
     assert_eq!(body, recorded("5001").body);
 
@@ -124,7 +127,11 @@ async fn i10_an_order_at_another_version_refuses_the_whole_commit(
     for (cart, expected) in [("7", 0), ("7", 2), ("8", 1)] {
         let mut turn = whole_turn(store, first);
         turn.orders.push(OrderWrite { expected, order: order(store, cart) });
-        assert_eq!(world.commit(turn).await, Written::Refused(Mismatch::Order), "{cart} {expected}");
+        assert_eq!(
+            world.commit(turn).await,
+            Written::Refused(Mismatch::Order),
+            "{cart} {expected}"
+        );
         assert_untouched(&world, store, first).await;
     }
     let mut twice = whole_turn(store, first);

@@ -127,11 +127,8 @@ async fn r10_deliveries_without_an_id_are_never_repetitions(
 ) {
     let world = World::new(backend).await;
     let store = world.connect("shop").await;
-    let anonymous = || NewEvent {
-        delivery_id: None,
-        key: DeliveryKey::unique(),
-        ..event(store, "a")
-    };
+    let anonymous =
+        || NewEvent { delivery_id: None, key: DeliveryKey::unique(), ..event(store, "a") };
     let batch: Vec<Write> = (0..5).map(|_| Write::Journal(anonymous())).collect();
     for written in world.write(&batch).await.unwrap() {
         assert!(matches!(written, Written::Journaled(Journaled { duplicate: false, .. })));

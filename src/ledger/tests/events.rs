@@ -6,8 +6,7 @@ use super::world::close;
 use super::{Backend, World, commit, event, recorded};
 use crate::domain::{AccountId, CartOrderId, EventState, Position, Timestamp};
 use crate::ledger::{
-    Backlog, Commit, DeliveryKey, EventCursor, EventFilter, NewEvent, Retry, StoreBacklog,
-    Written,
+    Backlog, Commit, DeliveryKey, EventCursor, EventFilter, NewEvent, Retry, StoreBacklog, Written,
 };
 
 async fn positions(world: &World, filter: &EventFilter) -> Vec<i64> {
@@ -121,7 +120,10 @@ async fn r1_events_are_filtered_by_account_topic_and_order(
     assert_eq!(positions(&world, &topic).await, [2, 1]);
     let order = EventFilter { cart_order_id: about("5"), ..all() };
     assert_eq!(positions(&world, &order).await, [5, 1]);
-    assert_eq!(positions(&world, &EventFilter { store: Some(store), ..order.clone() }).await, [5, 1]);
+    assert_eq!(
+        positions(&world, &EventFilter { store: Some(store), ..order.clone() }).await,
+        [5, 1]
+    );
     let both = EventFilter { topic: Some("orders/edited".into()), ..order.clone() };
     assert_eq!(positions(&world, &both).await, [1]);
     let done = EventFilter { state: Some(EventState::Done), ..order };

@@ -39,7 +39,7 @@ async fn held_writes_wait_until_they_are_let_go() {
     let writer = Arc::clone(&ledger);
     let write =
         tokio::spawn(async move { writer.write(&[Write::Journal(event(StoreId(1), "a"))]).await });
-    tokio::time::advance(Duration::from_secs(3600)).await;
+    tokio::time::advance(Duration::from_hours(1)).await;
     assert!(!write.is_finished());
     assert_eq!(ledger.backlog(StoreId(1)).await.unwrap().waiting, 0, "reads go on");
     drop(held);

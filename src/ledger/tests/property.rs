@@ -1,5 +1,7 @@
 //! All backends side by side: whatever is written, they answer the same and read the same.
 
+use std::collections::{HashMap, HashSet};
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -12,8 +14,8 @@ use crate::domain::{
     Timestamp,
 };
 use crate::ledger::{
-    Answer, Cause, Commit, DeliveryKey, EventCursor, EventFilter, NewEvent, NewStore,
-    OrderCursor, OrderFilter, OrderSort, OrderWrite, Request, Retry, StoreRow, Write,
+    Answer, Cause, Commit, DeliveryKey, EventCursor, EventFilter, NewEvent, NewStore, OrderCursor,
+    OrderFilter, OrderSort, OrderWrite, Request, Retry, StoreRow, Write, Written,
 };
 
 /// Small worlds meet often: few stores, orders and delivery ids.
@@ -75,7 +77,9 @@ fn some_order() -> impl Strategy<Value = (u64, Order)> {
                 ..order(StoreId(0), &cart.0)
             };
             order.content.email = mail.map(str::to_owned);
-            flag.into_iter().for_each(|flag| order.flags.set(flag, true));
+            if let Some(flag) = flag {
+                order.flags.set(flag, true);
+            }
             (expected, order)
         },
     )
@@ -197,8 +201,11 @@ fn order_filter() -> impl Strategy<Value = OrderFilter> {
                 updated_after,
                 flag,
                 sort,
-                after: after
-                    .map(|(at, store, cart_order_id)| OrderCursor { at, store, cart_order_id }),
+                after: after.map(|(at, store, cart_order_id)| OrderCursor {
+                    at,
+                    store,
+                    cart_order_id,
+                }),
                 limit,
             }
         },
@@ -269,8 +276,29 @@ async fn read(world: &World, orders: &[OrderFilter], events: &[EventFilter]) -> 
     lines.join("\n")
 }
 
+/// Makes a turn fit what is there, so that most turns are not refused.
+async fn fit(world: &World, turn: &mut Commit, epochs: &HashMap<StoreId, i64>) {
+    turn.epoch = epochs.get(&turn.store).copied().unwrap_or(1);
+    let open = world.open_events(turn.store, Position(0), 10, usize::MAX).await.unwrap();
+    let mut open = open.iter().rev().map(|event| event.position);
+    turn.closes.retain_mut(|close| open.next().map(|at| close.position = at).is_some());
+    turn.retries.retain_mut(|retry| open.next().map(|at| retry.position = at).is_some());
+    let mut seen = HashSet::new();
+    turn.orders.retain(|write| seen.insert(write.order.id.clone()));
+    for write in &mut turn.orders {
+        let present = world.order(&write.order.id).await.unwrap();
+        write.expected = present.map_or(0, |order| order.row_version);
+        write.order.row_version = write.expected + 1;
+    }
+    let recorded = turn.recorded.len();
+    turn.timeline.retain(|new| match new.cause {
+        Cause::Event(_) => true,
+        Cause::Recorded(index) => index < recorded,
+    });
+}
+
 async fn side_by_side(
-    batches: Vec<Vec<Write>>,
+    batches: Vec<Vec<(Write, bool)>>,
     orders: &[OrderFilter],
     events: &[EventFilter],
 ) -> Result<(), TestCaseError> {
@@ -281,9 +309,24 @@ async fn side_by_side(
         world.connect("two").await;
         world.connect_to(other, "three").await;
     }
-    for batch in &batches {
-        match (sqlite.write(batch).await, memory.write(batch).await) {
-            (Ok(kept), Ok(meant)) => prop_assert_eq!(kept, meant),
+    let mut epochs = HashMap::new();
+    for batch in batches {
+        let mut writes = Vec::with_capacity(batch.len());
+        for (mut write, fits) in batch {
+            if let (Write::Commit(turn), true) = (&mut write, fits) {
+                fit(&memory, turn, &epochs).await;
+            }
+            writes.push(write);
+        }
+        match (sqlite.write(&writes).await, memory.write(&writes).await) {
+            (Ok(kept), Ok(meant)) => {
+                for (write, written) in writes.iter().zip(&kept) {
+                    if let (Write::TakeEpoch(store), Written::Epoch(epoch)) = (write, written) {
+                        epochs.insert(*store, *epoch);
+                    }
+                }
+                prop_assert_eq!(kept, meant);
+            }
             (Err(kept), Err(meant)) => prop_assert_eq!(
                 std::mem::discriminant(&kept),
                 std::mem::discriminant(&meant),
@@ -291,7 +334,7 @@ async fn side_by_side(
                 kept,
                 meant
             ),
-            (kept, meant) => prop_assert!(false, "{kept:?} / {meant:?} to {batch:?}"),
+            (kept, meant) => prop_assert!(false, "{kept:?} / {meant:?} to {writes:?}"),
         }
     }
     let (kept, meant) = (read(&sqlite, orders, events).await, read(&memory, orders, events).await);
@@ -307,7 +350,8 @@ proptest! {
 
     #[test]
     fn whatever_is_written_every_backend_reads_the_same(
-        batches in vec(vec(write(), 1..6), 1..14),
+        // Every fifth turn or so is as wrong as it comes.
+        batches in vec(vec((write(), prop::bool::weighted(0.8)), 1..6), 1..14),
         orders in vec(order_filter(), 12),
         events in vec(event_filter(), 12),
     ) {

@@ -5,8 +5,7 @@ use rstest::rstest;
 use super::{Backend, World, row};
 use crate::domain::{AccountId, ChannelKind, StoreId, Timestamp};
 use crate::ledger::{
-    Answer, Connection, LedgerError, NewStore, Role, StoreRow, StoreTaken, TokenRow, Write,
-    Written,
+    Answer, Connection, LedgerError, NewStore, Role, StoreRow, StoreTaken, TokenRow, Write, Written,
 };
 
 fn add(row: StoreRow) -> Write {
@@ -129,9 +128,7 @@ async fn r15_stores_of_one_secret_are_found_together(
 
 #[rstest]
 #[tokio::test]
-async fn r1_account_slugs_are_unique(
-    #[values(Backend::Sqlite, Backend::Memory)] backend: Backend,
-) {
+async fn r1_account_slugs_are_unique(#[values(Backend::Sqlite, Backend::Memory)] backend: Backend) {
     let world = World::new(backend).await;
     let other = world.account("other").await;
     for slug in ["other", "default"] {

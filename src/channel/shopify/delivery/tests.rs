@@ -25,13 +25,20 @@ fn r13_full_orders_are_read_whatever_the_topic(#[case] topic: &str) {
 }
 
 #[rstest]
-#[case("orders/edited", json!({ "order_edit": { "id": 1, "order_id": 820_982_911_946_154_508_u64 } }))]
-#[case("refunds/create", json!({ "id": 1, "order_id": 820_982_911_946_154_508_u64 }))]
-#[case("orders/delete", json!({ "id": 820_982_911_946_154_508_u64 }))]
-fn thin_topics_name_their_order(#[case] topic: &str, #[case] body: Value) {
+#[case("orders/edited", json!({ "order_edit": { "id": 1, "order_id": 820_982_911_946_154_508_u64, "committed_at": "2026-11-20T09:00:00-05:00" } }), true)]
+#[case("orders/edited", json!({ "order_edit": { "id": 1, "order_id": 820_982_911_946_154_508_u64, "committed_at": 7 } }), false)]
+#[case("refunds/create", json!({ "id": 1, "order_id": 820_982_911_946_154_508_u64, "created_at": "2026-11-20T14:00:00Z" }), true)]
+#[case("refunds/create", json!({ "id": 1, "order_id": 820_982_911_946_154_508_u64 }), false)]
+#[case("orders/delete", json!({ "id": 820_982_911_946_154_508_u64 }), false)]
+fn thin_topics_name_their_order_and_when_it_changed(
+    #[case] topic: &str,
+    #[case] body: Value,
+    #[case] timed: bool,
+) {
     let cart_order_id = CartOrderId::from("820982911946154508");
     let deleted = topic == "orders/delete";
-    assert_eq!(decode_json(topic, &body), Decoded::Thin { cart_order_id, deleted });
+    let changed_at = timed.then(|| Timestamp::parse("2026-11-20T14:00:00Z").unwrap());
+    assert_eq!(decode_json(topic, &body), Decoded::Thin { cart_order_id, deleted, changed_at });
     assert_eq!(decode_json(topic, &json!({ "elsewhere": body })), Decoded::WrongShape);
 }
 
