@@ -1,0 +1,105 @@
+//! One trace id per request: in the log, in every problem, in a header of the answer.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
+use tokio::time::Instant;
+use tracing::{Instrument, debug, info, info_span, warn};
+
+use super::{Problem, pages};
+
+/// Where an answer carries its trace id.
+const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
+
+/// Gives the request a trace id (that of its `traceparent`, if it has one), writes problems out, and
+/// logs one line without personal data: method, path as a template, status, duration.
+pub async fn trace(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let began = Instant::now();
+    let trace_id = trace_id(request.headers());
+    let span = info_span!("request", trace_id);
+    // Kept apart from the request, so that a failed call can still be answered.
+    let asked = request.request().clone();
+    let answered = next.call(request).instrument(span.clone()).await;
+    let response = match answered {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => ServiceResponse::new(asked.clone(), HttpResponse::from_error(error)),
+    };
+    let mut response = written_out(response, &trace_id);
+    if let Ok(value) = HeaderValue::from_str(&trace_id) {
+        response.headers_mut().insert(TRACE_ID, value);
+    }
+
+    let _entered = span.entered();
+    let path = asked.match_pattern().unwrap_or_else(|| "(no route)".to_owned());
+    let status = response.status().as_u16();
+    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let method = asked.method();
+    match status {
+        500.. => warn!(%method, path, status, millis, "answered"),
+        // Pages that are open ask every other second.
+        ..400 if method.is_safe() => debug!(%method, path, status, millis, "answered"),
+        _ => info!(%method, path, status, millis, "answered"),
+    }
+    Ok(response)
+}
+
+/// Turns the error of an answer, if it has one, into a problem with path and trace id.
+fn written_out(response: ServiceResponse, trace_id: &str) -> ServiceResponse {
+    let Some(error) = response.response().error() else { return response };
+    let problem = match error.as_error::<Problem>() {
+        Some(problem) => problem.clone(),
+        None => Problem::of_status(error.as_response_error().status_code()),
+    };
+    let request = response.request().clone();
+    let answer = if wants_html(request.headers()) {
+        pages::shown(&problem, trace_id)
+    } else {
+        problem.respond(request.path(), trace_id)
+    };
+    ServiceResponse::new(request, answer)
+}
+
+/// Browsers name HTML; tools do not.
+fn wants_html(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// The trace id of a W3C `traceparent`, or a new one.
+fn trace_id(headers: &HeaderMap) -> String {
+    let parent = headers.get("traceparent").and_then(|value| value.to_str().ok());
+    let given = parent.and_then(|parent| parent.split('-').nth(1)).filter(|id| is_trace_id(id));
+    given.map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned)
+}
+
+fn is_trace_id(text: &str) -> bool {
+    let hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+    text.len() == 32 && text.bytes().all(hex) && text.bytes().any(|c| c != b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn traced(parent: &'static str) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static("traceparent"), HeaderValue::from_static(parent));
+        trace_id(&headers)
+    }
+
+    #[test]
+    fn a_traceparent_is_carried_on_and_nonsense_is_not() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(traced("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), id);
+        let zeros = "00-00000000000000000000000000000000-00f067aa0ba902b7-01";
+        for bad in ["", "00", "00-XYZ-1-1", zeros] {
+            let made = traced(bad);
+            assert!(is_trace_id(&made) && !bad.contains(&made), "{bad}: {made}");
+        }
+    }
+}
