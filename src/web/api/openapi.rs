@@ -39,8 +39,8 @@ struct ProblemDocument {
             What this build does not have yet answers 404 with type `/problems/not-in-this-build`.",
     ),
     paths(
-        super::stores::list, super::stores::add, super::stores::show, super::stores::change,
-        super::stores::remove, super::tasks::list,
+        super::stores::list, super::stores::add::add, super::stores::show,
+        super::stores::change::change, super::stores::remove::remove, super::tasks::list,
         super::orders::fetch, super::orders::list, super::orders::show, super::orders::timeline,
         super::orders::cancel, super::orders::restore, super::orders::ship,
         super::orders::request_dropship, super::orders::archive, super::orders::unarchive,

@@ -1,9 +1,9 @@
 //! Stores: connecting a cart, changing its settings, letting go of it (R1).
 
-mod add;
-mod change;
+pub(super) mod add;
+pub(super) mod change;
 mod credentials;
-mod remove;
+pub(super) mod remove;
 mod settings;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -40,7 +40,7 @@ pub(super) async fn list(
     let mut params = Params::of(&request)?;
     let limit = params.limit();
     let cursors = Cursors::of(&api.desk.vault, LIST, &());
-    let after = begins_after::<StoreId>(&mut params, &cursors).unwrap_or_default();
+    let after = begins_after::<StoreId>(&mut params, &cursors).unwrap_or(StoreId(0));
     params.finish()?;
     let listings = api.desk.directory.all();
     let fits = listings.iter().filter(|store| scope.covers(store.account) && store.id > after);

@@ -7,5 +7,5 @@ mod store;
 
 pub(super) use self::event::{EventView, event_sentence};
 pub(super) use self::order::{EntryView, OrderView};
-pub(super) use self::run::{RunView, run_id};
+pub(super) use self::run::RunView;
 pub(super) use self::store::{StoreView, webhook_url};

@@ -4,13 +4,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::event::reason;
-use crate::domain::{EventState, Order, Position, Timestamp};
+use crate::domain::{EventState, Order, Timestamp};
 use crate::ledger::EventRow;
 
 /// One run of a task.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Run)]
 pub(in crate::web::api) struct RunView {
+    /// `run_` and the position of its event.
     id: String,
     /// The store's slug.
     store: String,
@@ -43,11 +44,6 @@ pub(in crate::web::api) struct RunView {
     error: Option<&'static str>,
 }
 
-/// A run's name: the position of its event.
-pub(in crate::web::api) fn run_id(position: Position) -> String {
-    format!("run_{}", position.0)
-}
-
 impl RunView {
     /// Of a request for a fetch; `order` is the order as it stands now, if it is known.
     pub(in crate::web::api) fn new(event: &EventRow, order: Option<&Order>, store: &str) -> Self {
@@ -68,7 +64,7 @@ impl RunView {
         let is_new = is_done && !known && order.is_some_and(came);
         let is_changed = is_done && !known && !is_new && event.state != EventState::Held;
         Self {
-            id: run_id(event.position),
+            id: format!("run_{}", event.position.0),
             store: store.to_owned(),
             task: "import_orders",
             trigger: "person",
