@@ -76,19 +76,31 @@ pub(super) async fn once(
     }
     let api = request.app_data::<web::Data<Api>>().map(web::Data::clone);
     let api = api.expect("invariant: every route of the API has it");
-    let keyed = keyed(&mut request).await?;
+    let keyed = match keyed(&mut request).await {
+        Ok(keyed) => keyed,
+        Err(error) => return Ok(answered(request, HttpResponse::from_error(error))),
+    };
     let Some(_held) = api.in_flight.hold(&keyed.scope, &keyed.key) else {
         let sentence = "A request with this Idempotency-Key is being worked on; wait for it.";
-        return Err(Problem::new(Kind::KeyInUse, sentence).into());
+        let problem = Problem::new(Kind::KeyInUse, sentence);
+        return Ok(answered(request, HttpResponse::from_error(problem)));
     };
-    if let Some(answer) = kept(&api, &keyed).await? {
-        return Ok(request.into_response(answer));
+    match kept(&api, &keyed).await {
+        Ok(Some(answer)) => return Ok(answered(request, answer)),
+        Ok(None) => {}
+        Err(problem) => return Ok(answered(request, HttpResponse::from_error(problem))),
     }
     let response = next.call(request).await?.map_into_boxed_body();
     if !response.status().is_success() {
         return Ok(response);
     }
     keep(&api, &keyed, response).await
+}
+
+/// An answer without asking the handler. (`ServiceRequest::into_response` would forget which error
+/// the answer came from.)
+fn answered(request: ServiceRequest, answer: HttpResponse) -> ServiceResponse<BoxBody> {
+    ServiceResponse::new(request.into_parts().0, answer)
 }
 
 /// Reads the key and the body, and puts the body back for the handler.

@@ -124,6 +124,10 @@ pub fn configure(
 }
 
 fn version_1(config: &mut web::ServiceConfig) {
+    // First, since some of them look like the id of something.
+    for path in LATER {
+        config.service(web::resource(*path).default_service(web::to(not_yet)));
+    }
     config
         .service(at("/stores", [web::get().to(stores::list), web::post().to(stores::add)]))
         .service(at(
@@ -158,9 +162,6 @@ fn version_1(config: &mut web::ServiceConfig) {
         .service(at("/accounts", [web::get().to(accounts::list), web::post().to(accounts::add)]))
         .service(at("/tokens", [web::get().to(tokens::list), web::post().to(tokens::create)]))
         .service(at("/tokens/{id}", [web::delete().to(tokens::revoke)]));
-    for path in LATER {
-        config.service(web::resource(*path).default_service(web::to(not_yet)));
-    }
 }
 
 fn admin(config: &mut web::ServiceConfig) {

@@ -2,6 +2,8 @@
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
@@ -22,46 +24,86 @@ pub async fn trace(
     let began = Instant::now();
     let trace_id = trace_id(request.headers());
     let span = info_span!("request", trace_id);
-    // Kept apart from the request, so that a failed call can still be answered.
-    let asked = request.request().clone();
-    let answered = next.call(request).instrument(span.clone()).await;
-    let response = match answered {
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => ServiceResponse::new(asked.clone(), HttpResponse::from_error(error)),
+    // The request itself must not be held while it is routed.
+    let asked = Asked {
+        method: request.method().clone(),
+        path: request.path().to_owned(),
+        html: wants_html(request.headers()),
     };
-    let mut response = written_out(response, &trace_id);
-    if let Ok(value) = HeaderValue::from_str(&trace_id) {
-        response.headers_mut().insert(TRACE_ID, value);
-    }
+    let answered = next.call(request).instrument(span.clone()).await;
+    let (answered, status, pattern) = match answered {
+        Ok(response) => {
+            let response = written_out(response.map_into_boxed_body(), &asked, &trace_id);
+            let (status, pattern) = (response.status(), response.request().match_pattern());
+            (Ok(response), status, pattern)
+        }
+        Err(error) => {
+            let answer = asked.answer(&error, &trace_id);
+            let status = answer.status();
+            (Err(InternalError::from_response(error, answer).into()), status, None)
+        }
+    };
 
     let _entered = span.entered();
-    let path = asked.match_pattern().unwrap_or_else(|| "(no route)".to_owned());
-    let status = response.status().as_u16();
+    let path = pattern.as_deref().unwrap_or("(no route)");
+    let status = status.as_u16();
     let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let method = asked.method();
+    let method = &asked.method;
     match status {
         500.. => warn!(%method, path, status, millis, "answered"),
         // Pages that are open ask every other second.
         ..400 if method.is_safe() => debug!(%method, path, status, millis, "answered"),
         _ => info!(%method, path, status, millis, "answered"),
     }
-    Ok(response)
+    answered
 }
 
-/// Turns the error of an answer, if it has one, into a problem with path and trace id.
-fn written_out(response: ServiceResponse, trace_id: &str) -> ServiceResponse {
-    let Some(error) = response.response().error() else { return response };
-    let problem = match error.as_error::<Problem>() {
-        Some(problem) => problem.clone(),
-        None => Problem::of_status(error.as_response_error().status_code()),
-    };
-    let request = response.request().clone();
-    let answer = if wants_html(request.headers()) {
-        pages::shown(&problem, trace_id)
-    } else {
-        problem.respond(request.path(), trace_id)
-    };
-    ServiceResponse::new(request, answer)
+/// What of a request is needed to answer it with a problem.
+struct Asked {
+    method: Method,
+    path: String,
+    /// A browser asks.
+    html: bool,
+}
+
+impl Asked {
+    /// The problem that an error is, with path and trace id.
+    fn answer(&self, error: &Error, trace_id: &str) -> HttpResponse {
+        let problem = match error.as_error::<Problem>() {
+            Some(problem) => problem.clone(),
+            None => Problem::of_status(error.as_response_error().status_code()),
+        };
+        let mut answer = if self.html {
+            pages::shown(&problem, trace_id)
+        } else {
+            problem.respond(&self.path, trace_id)
+        };
+        name(answer.headers_mut(), trace_id);
+        answer
+    }
+}
+
+/// Turns the error of an answer, if it has one, into a problem.
+fn written_out(
+    mut response: ServiceResponse,
+    asked: &Asked,
+    trace_id: &str,
+) -> ServiceResponse {
+    let answer = response.response().error().map(|error| asked.answer(error, trace_id));
+    match answer {
+        Some(answer) => response.into_response(answer),
+        None => {
+            name(response.headers_mut(), trace_id);
+            response
+        }
+    }
+}
+
+/// Puts the trace id into the headers of an answer.
+fn name(headers: &mut HeaderMap, trace_id: &str) {
+    if let Ok(value) = HeaderValue::from_str(trace_id) {
+        headers.insert(TRACE_ID, value);
+    }
 }
 
 /// Browsers name HTML; tools do not.
