@@ -269,8 +269,13 @@ impl Problem {
     /// Of that kind, with one sentence on this very case.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         let retry_after = (kind == Kind::Unavailable).then_some(SOON);
-        let inner =
-            Inner { kind, detail: detail.into(), errors: Vec::new(), more: Map::new(), retry_after };
+        let inner = Inner {
+            kind,
+            detail: detail.into(),
+            errors: Vec::new(),
+            more: Map::new(),
+            retry_after,
+        };
         Self(Box::new(inner))
     }
 
@@ -348,9 +353,7 @@ impl Problem {
         put("detail", inner.detail.clone().into());
         put("instance", instance.into());
         if !inner.errors.is_empty() {
-            let error = |error: &FieldError| {
-                serde_json::json!({"pointer": error.pointer, "detail": error.detail})
-            };
+            let error = |error: &FieldError| serde_json::json!({"pointer": error.pointer, "detail": error.detail});
             put("errors", inner.errors.iter().map(error).collect());
         }
         put("trace_id", trace_id.into());

@@ -73,7 +73,12 @@ pub(super) async fn add(
         let write = Write::AddAccount { slug: slug.clone(), name: name.clone(), at };
         match api.desk.writer.write(write).await? {
             Written::Added(id) => {
-                return Ok(HttpResponse::Created().json(AccountView { id, slug, name, created_at: at }));
+                return Ok(HttpResponse::Created().json(AccountView {
+                    id,
+                    slug,
+                    name,
+                    created_at: at,
+                }));
             }
             Written::Taken if chosen.is_none() => {}
             Written::Taken => break,

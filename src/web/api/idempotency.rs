@@ -48,7 +48,8 @@ impl InFlight {
     fn hold(&self, scope: &str, key: &str) -> Option<Held<'_>> {
         let key = (scope.to_owned(), key.to_owned());
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.insert(key.clone()).then_some(Held { among: self, key })
+        // Made only if the key was free: dropping one frees its key.
+        keys.insert(key.clone()).then(|| Held { among: self, key })
     }
 }
 
@@ -74,7 +75,7 @@ pub(super) async fn once(
     if request.method() != Method::POST || !has_key {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
-    let api = request.app_data::<web::Data<Api>>().map(web::Data::clone);
+    let api = request.app_data::<web::Data<Api>>().cloned();
     let api = api.expect("invariant: every route of the API has it");
     let keyed = match keyed(&mut request).await {
         Ok(keyed) => keyed,

@@ -93,7 +93,8 @@ impl Fields {
     /// Of a request's body; an empty body is an empty object.
     pub(super) fn read(body: &[u8]) -> Result<Self, Problem> {
         let empty = body.iter().all(u8::is_ascii_whitespace);
-        let value = if empty { Ok(Value::Object(Map::new())) } else { serde_json::from_slice(body) };
+        let value =
+            if empty { Ok(Value::Object(Map::new())) } else { serde_json::from_slice(body) };
         let wrong = |detail: String| {
             let error = FieldError { pointer: String::new(), detail };
             Problem::fields(Kind::Malformed, vec![error])
@@ -152,9 +153,8 @@ impl Fields {
 
     /// A list of texts.
     pub(super) fn texts(&mut self, name: &str) -> Option<Vec<String>> {
-        let list = match self.take(name)? {
-            Value::Array(list) => list,
-            _ => return self.mistake(name, "must be a list of texts"),
+        let Value::Array(list) = self.take(name)? else {
+            return self.mistake(name, "must be a list of texts");
         };
         let texts: Option<Vec<String>> =
             list.into_iter().map(|item| item.as_str().map(str::to_owned)).collect();
@@ -238,8 +238,16 @@ mod tests {
         assert!(!format!("{outcome:?}").contains("hush"));
         assert_eq!(
             pointers(outcome),
-            ["/name", "/slug", "/domain", "/connect", "/tags", "/credentials/client_secret",
-             "/credentials/x~1y", "/extra"]
+            [
+                "/name",
+                "/slug",
+                "/domain",
+                "/connect",
+                "/tags",
+                "/credentials/client_secret",
+                "/credentials/x~1y",
+                "/extra"
+            ]
         );
     }
 

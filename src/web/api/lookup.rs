@@ -10,9 +10,7 @@ use utoipa::ToSchema;
 use super::input::Params;
 use super::view::{EntryView, EventView, OrderView, event_sentence};
 use super::{Api, Scope, events};
-use crate::domain::{
-    AccountId, CartOrderId, HeldBack, Order, OrderId, Position, Timestamp,
-};
+use crate::domain::{AccountId, CartOrderId, HeldBack, Order, OrderId, Position, Timestamp};
 use crate::ledger::{DeliveryKey, EventFilter, EventRow, OrderFilter, StoreListing};
 use crate::web::attention::Action;
 use crate::web::problem::Problem;

@@ -138,10 +138,7 @@ fn version_1(config: &mut web::ServiceConfig) {
                 web::delete().to(stores::remove),
             ],
         ))
-        .service(at(
-            "/stores/{store}/tasks",
-            [web::get().to(tasks::list), web::put().to(not_yet)],
-        ))
+        .service(at("/stores/{store}/tasks", [web::get().to(tasks::list), web::put().to(not_yet)]))
         .service(at("/stores/{store}/orders/fetch", [web::post().to(orders::fetch)]))
         .service(at("/orders", [web::get().to(orders::list)]))
         .service(at("/orders/{id}", [web::get().to(orders::show), web::patch().to(not_yet)]))

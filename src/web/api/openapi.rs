@@ -66,7 +66,8 @@ impl Modify for Common {
         // The crate's author and licence are no part of the interface.
         document.info.contact = None;
         document.info.license = None;
-        let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("isk_…").build();
+        let token =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("isk_…").build();
         if let Some(components) = &mut document.components {
             components.add_security_scheme("token", SecurityScheme::Http(token));
         }

@@ -43,9 +43,10 @@ pub(super) fn answer<T: Serialize>(
 ) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = &next {
-        let kept = request.query_string().split('&').filter(|pair| {
-            !pair.is_empty() && pair.split('=').next() != Some("cursor")
-        });
+        let kept = request
+            .query_string()
+            .split('&')
+            .filter(|pair| !pair.is_empty() && pair.split('=').next() != Some("cursor"));
         let cursor = format!("cursor={}", utf8_percent_encode(cursor, NON_ALPHANUMERIC));
         let query: Vec<&str> = kept.chain(std::iter::once(cursor.as_str())).collect();
         let link = format!("<{}?{}>; rel=\"next\"", request.path(), query.join("&"));

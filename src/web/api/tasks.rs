@@ -131,9 +131,10 @@ fn bolt(
         return say("degraded", reason);
     }
     if health.checked_at.is_some() && !missing.is_empty() {
-        let reason = health.reason.clone().unwrap_or_else(|| {
-            format!("These topics are not subscribed: {}.", missing.join(", "))
-        });
+        let reason = health
+            .reason
+            .clone()
+            .unwrap_or_else(|| format!("These topics are not subscribed: {}.", missing.join(", ")));
         let state = if missing.len() == wanted.len() { "lost" } else { "degraded" };
         return (state, Some(reason));
     }

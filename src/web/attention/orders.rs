@@ -103,10 +103,7 @@ const WATCHED: [Watch; 6] = [
 ];
 
 /// Orders of an account that ask for a decision.
-pub(super) async fn flagged(
-    desk: &Desk,
-    account: AccountId,
-) -> Result<Vec<Item>, LedgerError> {
+pub(super) async fn flagged(desk: &Desk, account: AccountId) -> Result<Vec<Item>, LedgerError> {
     let mut items = Vec::new();
     for watch in &WATCHED {
         for status in watch.statuses {

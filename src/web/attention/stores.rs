@@ -20,7 +20,8 @@ pub(super) fn troubles(desk: &Desk, store: &StoreRow) -> Vec<Item> {
     let actor = desk.stores.actor(store.id);
     let quarantined = actor.filter(|actor| actor.state == ActorState::Quarantined);
     let quarantine = quarantined.map(|actor| quarantine(store, actor.last_panic_at));
-    let found = [quarantine, reconnect(store), scopes(desk, store), subscriptions(store), paused(store)];
+    let found =
+        [quarantine, reconnect(store), scopes(desk, store), subscriptions(store), paused(store)];
     found.into_iter().flatten().collect()
 }
 

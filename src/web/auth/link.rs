@@ -63,7 +63,9 @@ mod tests {
     fn a_code_is_good_once_and_for_a_quarter_of_an_hour() {
         let now = Timestamp::from_seconds(1_700_000_000);
         let links = Links::default();
-        [1, 2].into_iter().for_each(|code| links.add([code; 32], now));
+        for code in [1, 2] {
+            links.add([code; 32], now);
+        }
         assert!(!links.take(&[3; 32], now));
         assert!(links.take(&[1; 32], now.plus(LASTS / 2)));
         assert!(!links.take(&[1; 32], now.plus(LASTS / 2)));

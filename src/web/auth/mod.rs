@@ -18,8 +18,8 @@ use actix_web::{HttpRequest, web};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-pub use self::link::open_link;
 use self::link::Links;
+pub use self::link::open_link;
 use self::session::{OpenedBy, Sessions};
 use self::throttle::Throttle;
 pub(super) use self::token::new_token;
@@ -113,7 +113,9 @@ impl Gate {
             origin::same_site(request)?;
         }
         match opened_by {
-            OpenedBy::Link => Ok(admin("link", format!("session {}", BASE64_URL_SAFE_NO_PAD.encode(key)))),
+            OpenedBy::Link => {
+                Ok(admin("link", format!("session {}", BASE64_URL_SAFE_NO_PAD.encode(key))))
+            }
             // Asked again each time, so that revoking a token ends its sessions too.
             OpenedBy::Token(hash) => self.token(&hash).await,
         }
@@ -132,11 +134,7 @@ impl Gate {
     }
 
     /// The account of that slug, among those the caller may see.
-    pub(super) async fn account(
-        &self,
-        caller: &Caller,
-        slug: &str,
-    ) -> Result<AccountRow, Problem> {
+    pub(super) async fn account(&self, caller: &Caller, slug: &str) -> Result<AccountRow, Problem> {
         let accounts = self.ledger.accounts().await?;
         let seen = |row: &AccountRow| caller.account.is_none_or(|only| only == row.id);
         let found = accounts.into_iter().find(|row| row.slug == slug && seen(row));

@@ -84,19 +84,13 @@ impl Asked {
 }
 
 /// Turns the error of an answer, if it has one, into a problem.
-fn written_out(
-    mut response: ServiceResponse,
-    asked: &Asked,
-    trace_id: &str,
-) -> ServiceResponse {
+fn written_out(mut response: ServiceResponse, asked: &Asked, trace_id: &str) -> ServiceResponse {
     let answer = response.response().error().map(|error| asked.answer(error, trace_id));
-    match answer {
-        Some(answer) => response.into_response(answer),
-        None => {
-            name(response.headers_mut(), trace_id);
-            response
-        }
+    if let Some(answer) = answer {
+        return response.into_response(answer);
     }
+    name(response.headers_mut(), trace_id);
+    response
 }
 
 /// Puts the trace id into the headers of an answer.

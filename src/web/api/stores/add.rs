@@ -116,10 +116,9 @@ fn channel<'a>(
     let channel = kind.and_then(|kind| api.desk.channels.get(kind).map(|channel| (kind, channel)));
     channel.ok_or_else(|| {
         let sentence = match kind {
-            Some(kind) => format!(
-                "This build does not speak to {} yet; it speaks to shopify.",
-                kind.title()
-            ),
+            Some(kind) => {
+                format!("This build does not speak to {} yet; it speaks to shopify.", kind.title())
+            }
             None => "There is no such channel; this build speaks to shopify.".to_owned(),
         };
         Problem::invalid("/channel", sentence)

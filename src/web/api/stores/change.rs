@@ -26,16 +26,14 @@ pub(in crate::web::api) struct ChangeRequest {
 
 impl ChangeRequest {
     fn read(body: &Bytes) -> Result<Self, Problem> {
-        parsed(body, |fields| {
-            Self {
-                name: fields.has("name").then(|| settings::name(fields)),
-                rules: fields.object("rules").map(|mut rules| rules.rest()),
-                credentials: fields.object("credentials").map(|mut inner| {
-                    let credentials = CredentialsRequest::read(&mut inner);
-                    fields.close(inner);
-                    credentials
-                }),
-            }
+        parsed(body, |fields| Self {
+            name: fields.has("name").then(|| settings::name(fields)),
+            rules: fields.object("rules").map(|mut rules| rules.rest()),
+            credentials: fields.object("credentials").map(|mut inner| {
+                let credentials = CredentialsRequest::read(&mut inner);
+                fields.close(inner);
+                credentials
+            }),
         })
     }
 }
@@ -76,7 +74,10 @@ pub(in crate::web::api) async fn change(
         }
         if let Some(given) = &credentials {
             let mut kept = desk.directory.open(row).map_err(|wrong| {
-                Problem::new(Kind::Conflict, format!("The kept credentials cannot be read: {wrong}."))
+                Problem::new(
+                    Kind::Conflict,
+                    format!("The kept credentials cannot be read: {wrong}."),
+                )
             })?;
             given.clone().merge_into(&mut kept, now)?;
             desk.directory.seal(row, &kept);
@@ -85,14 +86,14 @@ pub(in crate::web::api) async fn change(
     };
     desk.directory.update(&desk.writer, store.id, apply).await?;
     desk.stores.changed(store.id);
-    let warning = match reconnects {
-        true => match connect(&api, store.id).await? {
-            Connected::Checked => None,
-            Connected::Unknown(warning) => Some(warning),
+    let mut warning = None;
+    if reconnects {
+        match connect(&api, store.id).await? {
+            Connected::Checked => {}
+            Connected::Unknown(sentence) => warning = Some(sentence),
             Connected::Refused(why) => return Err(refused(&why)),
-        },
-        false => None,
-    };
+        }
+    }
     let row = row(&api, store.id).await?;
     let view = view(&api, &row).await?.warned(warning);
     Ok(version::tagged(row.version, &view))

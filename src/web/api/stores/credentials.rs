@@ -38,7 +38,8 @@ impl CredentialsRequest {
     pub(super) fn read(fields: &mut Fields) -> Self {
         let secrets = fields.texts("webhook_secrets");
         let secrets = secrets.and_then(|secrets| {
-            if (1..=MOST_SECRETS).contains(&secrets.len()) && secrets.iter().all(|s| !s.is_empty()) {
+            if (1..=MOST_SECRETS).contains(&secrets.len()) && secrets.iter().all(|s| !s.is_empty())
+            {
                 return Some(secrets.into_iter().map(SecretString::from).collect());
             }
             fields.mistake("webhook_secrets", "must be one or two secrets, none of them empty")
@@ -192,14 +193,21 @@ mod tests {
         let kept = merged(&first, r#"{"client_secret":"two","keep_old":"1h"}"#);
         let old = ("one".to_owned(), Some(NOW.plus(HOUR)));
         assert_eq!(keys(&kept), [("two".to_owned(), None), old]);
-        assert_eq!(keys(&merged(&kept, r#"{"client_secret":"three"}"#)), [("three".to_owned(), None)]);
+        assert_eq!(
+            keys(&merged(&kept, r#"{"client_secret":"three"}"#)),
+            [("three".to_owned(), None)]
+        );
         let named = merged(&first, r#"{"webhook_secrets":["hook"]}"#);
-        assert_eq!(keys(&merged(&named, r#"{"client_secret":"two"}"#)), [("hook".to_owned(), None)]);
+        assert_eq!(
+            keys(&merged(&named, r#"{"client_secret":"two"}"#)),
+            [("hook".to_owned(), None)]
+        );
     }
 
     #[test]
     fn three_secrets_and_a_rotation_of_nothing_are_refused() {
-        let mut kept = merged(&Credentials::default(), r#"{"client_id":"c","client_secret":"one"}"#);
+        let mut kept =
+            merged(&Credentials::default(), r#"{"client_id":"c","client_secret":"one"}"#);
         for bad in [r#"{"webhook_secrets":["a","b"],"keep_old":"1h"}"#, r#"{"keep_old":"1h"}"#] {
             let problem = given(bad).merge_into(&mut kept.clone(), NOW).unwrap_err();
             assert_eq!(problem.errors().first().unwrap().pointer, "/credentials/keep_old");

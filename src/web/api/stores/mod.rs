@@ -123,7 +123,8 @@ async fn connect(api: &Api, id: StoreId) -> Result<Connected, Problem> {
 }
 
 fn refused(why: &str) -> Problem {
-    let sentence = format!("The cart did not accept the credentials ({why}). Check them and send them again.");
+    let sentence =
+        format!("The cart did not accept the credentials ({why}). Check them and send them again.");
     Problem::new(Kind::CartRefused, sentence)
 }
 

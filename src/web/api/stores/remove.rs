@@ -62,8 +62,7 @@ pub(in crate::web::api) async fn remove(
     };
     desk.directory.update(&desk.writer, store.id, disconnect).await?;
     desk.stores.changed(store.id);
-    let removed =
-        Removed { store: before.slug, disconnected: true, unsubscribed, warning };
+    let removed = Removed { store: before.slug, disconnected: true, unsubscribed, warning };
     Ok(HttpResponse::Ok().json(removed))
 }
 
@@ -90,10 +89,8 @@ async fn unsubscribe(api: &Api, row: &StoreRow) -> (usize, Option<String>) {
 async fn remove_ours(api: &Api, row: &StoreRow, removed: &mut usize) -> Result<(), ChannelError> {
     let desk = &api.desk;
     let Some(channel) = desk.channels.get(row.channel) else { return Ok(()) };
-    let credentials = desk
-        .directory
-        .open(row)
-        .map_err(|wrong| ChannelError::Unauthorized(wrong.to_string()))?;
+    let credentials =
+        desk.directory.open(row).map_err(|wrong| ChannelError::Unauthorized(wrong.to_string()))?;
     let base = row.api_url.clone().unwrap_or_else(|| channel.default_base(&row.domain));
     let token = match credentials.usable_token(desk.clock.now()) {
         Some(token) => token,

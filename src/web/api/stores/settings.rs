@@ -67,7 +67,8 @@ pub(super) fn api_url(fields: &mut Fields) -> Option<String> {
     let text = fields.text("api_url")?;
     let base = base_of(text.trim());
     base.or_else(|| {
-        fields.mistake("api_url", "must be scheme, host and port, such as https://cart.example:8443")
+        fields
+            .mistake("api_url", "must be scheme, host and port, such as https://cart.example:8443")
     })
 }
 

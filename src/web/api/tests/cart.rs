@@ -69,7 +69,8 @@ impl Channel for Cart {
         if !TOPICS.contains(&topic) {
             return Decoded::UnknownTopic;
         }
-        serde_json::from_slice(body).map_or(Decoded::Unreadable, |order| Decoded::Order(Box::new(order)))
+        serde_json::from_slice(body)
+            .map_or(Decoded::Unreadable, |order| Decoded::Order(Box::new(order)))
     }
 
     fn known_topics(&self) -> &'static [&'static str] {

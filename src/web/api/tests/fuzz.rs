@@ -7,22 +7,58 @@ use proptest::test_runner::{Config, TestRunner};
 use super::world::{order, run};
 
 const READS: &[&str] = &[
-    "/api/v1/orders", "/api/v1/events", "/api/v1/runs", "/api/v1/lookup", "/api/v1/stores",
-    "/api/v1/attention", "/", "/orders", "/login",
+    "/api/v1/orders",
+    "/api/v1/events",
+    "/api/v1/runs",
+    "/api/v1/lookup",
+    "/api/v1/stores",
+    "/api/v1/attention",
+    "/",
+    "/orders",
+    "/login",
 ];
 const WRITES: &[(&str, &str)] = &[
-    ("POST", "/api/v1/stores"), ("PATCH", "/api/v1/stores/pine"), ("POST", "/api/v1/accounts"),
-    ("POST", "/api/v1/tokens"), ("POST", "/api/v1/stores/pine/orders/fetch"),
-    ("POST", "/api/v1/orders/ord_1_1/ship"), ("POST", "/api/v1/orders/ord_1_1/cancel"),
+    ("POST", "/api/v1/stores"),
+    ("PATCH", "/api/v1/stores/pine"),
+    ("POST", "/api/v1/accounts"),
+    ("POST", "/api/v1/tokens"),
+    ("POST", "/api/v1/stores/pine/orders/fetch"),
+    ("POST", "/api/v1/orders/ord_1_1/ship"),
+    ("POST", "/api/v1/orders/ord_1_1/cancel"),
     ("POST", "/login"),
 ];
 const NAMES: &[&str] = &[
-    "q", "store", "status", "limit", "cursor", "account", "flag", "updated_after", "state",
-    "topic", "has_revision", "cart_order_id", "t",
+    "q",
+    "store",
+    "status",
+    "limit",
+    "cursor",
+    "account",
+    "flag",
+    "updated_after",
+    "state",
+    "topic",
+    "has_revision",
+    "cart_order_id",
+    "t",
 ];
 const FIELDS: &[&str] = &[
-    "name", "slug", "channel", "domain", "credentials", "rules", "role", "account", "api_url",
-    "reason", "carrier", "client_secret", "webhook_secrets", "keep_old", "edits", "connect",
+    "name",
+    "slug",
+    "channel",
+    "domain",
+    "credentials",
+    "rules",
+    "role",
+    "account",
+    "api_url",
+    "reason",
+    "carrier",
+    "client_secret",
+    "webhook_secrets",
+    "keep_old",
+    "edits",
+    "connect",
 ];
 
 fn value() -> impl Strategy<Value = serde_json::Value> {
@@ -46,7 +82,8 @@ fn value() -> impl Strategy<Value = serde_json::Value> {
 
 fn query() -> impl Strategy<Value = String> {
     let text = prop_oneof!["[!-~&&[^#]]{0,20}", "(%[0-9a-fA-F]{2}){0,8}", "[0-9a-z_-]{0,12}"];
-    let pair = (prop::sample::select(NAMES), text).prop_map(|(name, text)| format!("{name}={text}"));
+    let pair =
+        (prop::sample::select(NAMES), text).prop_map(|(name, text)| format!("{name}={text}"));
     prop::collection::vec(pair, 0..4).prop_map(|pairs| pairs.join("&"))
 }
 
@@ -55,7 +92,9 @@ fn samples<T>(count: usize, strategy: impl Strategy<Value = T>) -> Vec<T> {
     use proptest::strategy::ValueTree;
     let mut runner = TestRunner::new_with_rng(
         Config::default(),
-        proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
+        proptest::test_runner::TestRng::deterministic_rng(
+            proptest::test_runner::RngAlgorithm::ChaCha,
+        ),
     );
     (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
 }
@@ -87,8 +126,12 @@ fn arbitrary_bodies_are_answered() {
         ];
         let requests = (prop::sample::select(WRITES), body);
         for ((method, path), body) in samples(400, requests) {
-            let answer =
-                world.ask(method.parse::<Method>().unwrap(), path).trusted().raw(&body).send().await;
+            let answer = world
+                .ask(method.parse::<Method>().unwrap(), path)
+                .trusted()
+                .raw(&body)
+                .send()
+                .await;
             assert!(answer.status < 500, "{method} {path} {body}: {answer:?}");
         }
     });

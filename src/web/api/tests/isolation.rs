@@ -92,7 +92,10 @@ fn r1_whoever_sees_all_names_the_account_or_the_store() {
         assert_eq!(stores("/api/v1/orders?store=oak").await, ["oak"]);
         assert_eq!(stores("/api/v1/events?store=oak").await, ["oak"]);
         world.get("/api/v1/orders?account=third").await.problem(404, "not-found");
-        assert_eq!(world.get("/api/v1/stores").await.expect(200)["data"].as_array().unwrap().len(), 2);
+        assert_eq!(
+            world.get("/api/v1/stores").await.expect(200)["data"].as_array().unwrap().len(),
+            2
+        );
         let lookup = world.get("/api/v1/lookup?q=1").await.expect(200);
         assert_eq!(lookup["orders"].as_array().unwrap().len(), 2);
     });
@@ -102,7 +105,8 @@ fn r1_whoever_sees_all_names_the_account_or_the_store() {
 fn r1_a_limited_admin_stays_within_the_account() {
     run(async |world| {
         let token = two(world).await;
-        let post = |path: &str, body: &Value| ask(world, &token, Method::POST, path).body(body).send();
+        let post =
+            |path: &str, body: &Value| ask(world, &token, Method::POST, path).body(body).send();
         post("/api/v1/accounts", &json!({"name": "Third"})).await.problem(403, "forbidden");
         let made = post("/api/v1/tokens", &json!({"name": "n", "role": "admin"})).await.expect(201);
         assert_eq!(made["account"], "second");

@@ -24,7 +24,10 @@ fn r48_an_order_is_found_by_all_of_its_names() {
             assert_eq!(found["orders"][0]["id"], "ord_1_501", "{q}");
             assert_eq!(found["events"][0]["delivery_id"], "d-501", "{q}");
             let story = story(&found);
-            assert!(story.contains("Shopify sent orders/create to pine (delivery d-501)."), "{story}");
+            assert!(
+                story.contains("Shopify sent orders/create to pine (delivery d-501)."),
+                "{story}"
+            );
             assert!(story.contains("Imported as 1-501."), "{story}");
         }
         for q in ["nobody", "", "502", "ev_77", "%00%ff"] {
@@ -97,7 +100,10 @@ fn r24_r25_r26_what_happened_in_the_cart_is_told_until_it_is_mended() {
         let list = async || {
             let answer = world.get("/api/v1/attention").await.expect(200);
             let items = answer["data"].as_array().unwrap().clone();
-            items.into_iter().map(|item| (item["kind"].as_str().unwrap().to_owned(), item)).collect::<Vec<_>>()
+            items
+                .into_iter()
+                .map(|item| (item["kind"].as_str().unwrap().to_owned(), item))
+                .collect::<Vec<_>>()
         };
         let items = list().await;
         let mut kinds: Vec<_> = items.iter().map(|(kind, _)| kind.as_str()).collect();
@@ -124,11 +130,14 @@ fn r49_events_that_were_set_aside_are_grouped_by_cause() {
         }
         world.deliver_raw("pine", "comets/create", "c-1", b"{}").await;
         let list = world.get("/api/v1/attention").await.expect(200);
-        let texts: Vec<_> = list["data"].as_array().unwrap().iter().map(|i| i["text"].as_str().unwrap()).collect();
+        let texts: Vec<_> =
+            list["data"].as_array().unwrap().iter().map(|i| i["text"].as_str().unwrap()).collect();
         assert_eq!(
             texts,
-            ["3 events were set aside. The body is not JSON.",
-             "1 event was set aside. This build does not know the topic."]
+            [
+                "3 events were set aside. The body is not JSON.",
+                "1 event was set aside. This build does not know the topic."
+            ]
         );
         assert_eq!(list["data"][0]["links"][0], "/api/v1/events?store=pine&state=set_aside");
     });

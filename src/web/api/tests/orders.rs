@@ -146,7 +146,10 @@ fn r18_steps_are_taken_and_impossible_ones_are_refused_in_words() {
         let act = async |verb: &str, body: Value| {
             world.post(&format!("/api/v1/orders/ord_1_1/{verb}"), &body).await
         };
-        assert_eq!(act("cancel", json!({"reason": "sold out"})).await.expect(200)["status"], "cancelled");
+        assert_eq!(
+            act("cancel", json!({"reason": "sold out"})).await.expect(200)["status"],
+            "cancelled"
+        );
         assert_eq!(act("restore", json!({})).await.expect(200)["status"], "awaiting_fulfillment");
         let dropship = act("request-dropship", json!({})).await.expect(200);
         assert_eq!(dropship["status"], "dropshipment_requested");
@@ -191,7 +194,10 @@ fn r7_a_fetch_answers_with_the_order_and_is_a_run() {
         world.cart.orders.lock().unwrap().insert("42".into(), order(42));
         let fetch = async |body: Value| world.post("/api/v1/stores/pine/orders/fetch", &body).await;
         let fetched = fetch(json!({"cart_order_id": "42"})).await.expect(200);
-        assert_eq!((&fetched["cart_order_id"], &fetched["arrived_by"]), (&json!("42"), &json!("manual")));
+        assert_eq!(
+            (&fetched["cart_order_id"], &fetched["arrived_by"]),
+            (&json!("42"), &json!("manual"))
+        );
         let by_name = fetch(json!({"cart_order_name": "#42"})).await.expect(200);
         assert_eq!(by_name["id"], fetched["id"]);
         fetch(json!({"cart_order_id": "43"})).await.problem(404, "not-in-cart");
@@ -202,7 +208,13 @@ fn r7_a_fetch_answers_with_the_order_and_is_a_run() {
         let runs = runs["data"].as_array().unwrap();
         let told: Vec<_> = runs
             .iter()
-            .map(|run| (run["state"].as_str().unwrap(), run["new"].as_u64().unwrap(), run["unchanged"].as_u64().unwrap()))
+            .map(|run| {
+                (
+                    run["state"].as_str().unwrap(),
+                    run["new"].as_u64().unwrap(),
+                    run["unchanged"].as_u64().unwrap(),
+                )
+            })
             .collect();
         assert_eq!(told, [("failed", 0, 0), ("done", 0, 1), ("done", 1, 0)]);
         assert_eq!(runs[0]["error"], "The cart answered that it has no such order.");
@@ -249,7 +261,8 @@ fn events_tell_what_became_of_them_and_operators_see_the_body() {
         world.deliver_raw("pine", "orders/create", "odd", b"{\"half\":").await;
         world.deliver_raw("pine", "comets/create", "comet", b"{\"tail\": 5}").await;
         let events = world.get("/api/v1/events?state=set_aside").await.expect(200);
-        let reasons: Vec<_> = events["data"].as_array().unwrap().iter().map(|e| e["reason"].clone()).collect();
+        let reasons: Vec<_> =
+            events["data"].as_array().unwrap().iter().map(|e| e["reason"].clone()).collect();
         assert_eq!(reasons, ["topic_unknown", "unreadable"]);
         let by = async |query: &str| {
             let page = world.get(&format!("/api/v1/events?{query}")).await.expect(200);

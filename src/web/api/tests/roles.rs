@@ -108,7 +108,8 @@ fn every_known_path_is_in_the_matrix() {
                     mine.clone().count() == theirs.clone().count()
                         && mine.zip(theirs).all(|(a, b)| a == b || b.starts_with('{'))
                 };
-                let known = ROUTES.iter().any(|(m, p, _)| m.eq_ignore_ascii_case(method) && fits(p));
+                let known =
+                    ROUTES.iter().any(|(m, p, _)| m.eq_ignore_ascii_case(method) && fits(p));
                 assert!(known, "{method} {path}");
             }
         }
@@ -143,12 +144,12 @@ fn what_is_not_there_or_not_yet_there_says_so() {
         let large = "x".repeat(100_000);
         let answer = world.ask(Method::POST, "/api/v1/accounts").trusted().raw(&large).send().await;
         answer.problem(413, "body-too-large");
-        let page = world.ask(Method::GET, "/api/v1/comets").header("accept", "text/html").send().await;
+        let page =
+            world.ask(Method::GET, "/api/v1/comets").header("accept", "text/html").send().await;
         assert!(page.status == 404 && page.text.contains("<h1>"), "{page:?}");
-        let traced = world.ask(Method::GET, "/nowhere").header(
-            "traceparent",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        );
+        let traced = world
+            .ask(Method::GET, "/nowhere")
+            .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
         let problem = traced.send().await.problem(404, "no-such-route");
         assert_eq!(problem["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_eq!(problem["instance"], "/nowhere");

@@ -42,7 +42,8 @@ fn behind_https_the_cookie_is_pinned_to_the_host() {
         let opened = ask.header("x-forwarded-proto", "https").send().await;
         let set = opened.header("set-cookie");
         assert!(set.starts_with("__Host-instasync_session=") && set.contains("Secure"), "{set}");
-        let page = world.ask(Method::GET, "/orders").header("cookie", &cookie(&opened)).send().await;
+        let page =
+            world.ask(Method::GET, "/orders").header("cookie", &cookie(&opened)).send().await;
         assert_eq!(page.status, 200);
     });
 }
@@ -59,7 +60,9 @@ fn a_token_signs_in_and_out_and_its_revocation_ends_the_session() {
         let opened = with_form(world, "/login", &token).send().await;
         assert_eq!((opened.status, opened.header("location")), (303, "/"));
         let session = cookie(&opened);
-        let read = async || world.ask(Method::GET, "/api/v1/orders").header("cookie", &session).send().await;
+        let read = async || {
+            world.ask(Method::GET, "/api/v1/orders").header("cookie", &session).send().await
+        };
         read().await.expect(200);
         let act = world.ask(Method::POST, "/admin/stores/pine/pause").header("cookie", &session);
         act.send().await.problem(403, "forbidden");
@@ -70,14 +73,21 @@ fn a_token_signs_in_and_out_and_its_revocation_ends_the_session() {
         read().await.problem(401, "unauthorized");
 
         let session = cookie(&with_form(world, "/login", &token).send().await);
-        let read = async || world.ask(Method::GET, "/api/v1/orders").header("cookie", &session).send().await;
+        let read = async || {
+            world.ask(Method::GET, "/api/v1/orders").header("cookie", &session).send().await
+        };
         read().await.expect(200);
         let tokens = world.get("/api/v1/tokens").await.expect(200);
         let id = tokens["data"][0]["id"].as_i64().unwrap();
         let revoke = world.ask(Method::DELETE, &format!("/api/v1/tokens/{id}")).trusted();
         assert_eq!(revoke.send().await.status, 204);
         read().await.problem(401, "unauthorized");
-        world.ask(Method::GET, "/api/v1/orders").token(&token).send().await.problem(401, "unauthorized");
+        world
+            .ask(Method::GET, "/api/v1/orders")
+            .token(&token)
+            .send()
+            .await
+            .problem(401, "unauthorized");
     });
 }
 

@@ -41,7 +41,10 @@ fn r1_a_store_is_connected_and_its_subscriptions_made() {
         assert_eq!(world.cart.subscribed.lock().unwrap().len(), 2);
         let tasks = world.get(&format!("{PINE}/tasks")).await.expect(200);
         assert_eq!(tasks[0]["instasync"]["state"], "quiet");
-        assert_eq!(tasks[0]["autosync"], json!({"enabled": false, "interval": "1h", "next_run_at": null}));
+        assert_eq!(
+            tasks[0]["autosync"],
+            json!({"enabled": false, "interval": "1h", "next_run_at": null})
+        );
         assert_eq!(tasks[2]["task"], "write_inventory");
         world.deliver("pine", &order(1)).await;
         let tasks = world.get(&format!("{PINE}/tasks")).await.expect(200);
@@ -84,23 +87,35 @@ fn r1_a_disconnected_store_is_revived_with_its_orders() {
     run(async |world| {
         world.post(STORES, &connecting("pine")).await.expect(201);
         world.deliver("pine", &order(1)).await;
-        let stray = ("9".to_owned(), "orders/create".to_owned(), "https://other.example".to_owned());
+        let stray =
+            ("9".to_owned(), "orders/create".to_owned(), "https://other.example".to_owned());
         world.cart.subscribed.lock().unwrap().insert(stray.clone());
         let removed = world.ask(Method::DELETE, PINE).trusted().send().await.expect(200);
         assert_eq!((&removed["unsubscribed"], &removed["warning"]), (&json!(2), &Value::Null));
         assert_eq!(*world.cart.subscribed.lock().unwrap(), [stray].into());
-        assert_eq!(world.get("/api/v1/orders?store=pine").await.expect(200)["data"][0]["id"], "ord_1_1");
+        assert_eq!(
+            world.get("/api/v1/orders?store=pine").await.expect(200)["data"][0]["id"],
+            "ord_1_1"
+        );
         let tasks = world.get(&format!("{PINE}/tasks")).await.expect(200);
         assert_eq!(tasks[0]["instasync"]["state"], "off");
         let fetch = json!({"cart_order_id": "1"});
         world.post(&format!("{PINE}/orders/fetch"), &fetch).await.problem(409, "conflict");
-        patch(world, &json!({"credentials": {"client_secret": "x"}})).await.problem(409, "conflict");
+        patch(world, &json!({"credentials": {"client_secret": "x"}}))
+            .await
+            .problem(409, "conflict");
 
         let mut again = connecting("pine");
         again["name"] = json!("Pine again");
         let revived = world.post(STORES, &again).await.expect(201);
-        assert_eq!((&revived["id"], &revived["index"], &revived["slug"]), (&json!(1), &json!(1), &json!("pine")));
-        assert_eq!((&revived["name"], &revived["disconnected_at"]), (&json!("Pine again"), &Value::Null));
+        assert_eq!(
+            (&revived["id"], &revived["index"], &revived["slug"]),
+            (&json!(1), &json!(1), &json!("pine"))
+        );
+        assert_eq!(
+            (&revived["name"], &revived["disconnected_at"]),
+            (&json!("Pine again"), &Value::Null)
+        );
     });
 }
 
@@ -161,7 +176,11 @@ fn a_store_that_cannot_be_is_refused_with_every_reason() {
         refused(json!({"api_url": "https://a.example/path"}), "/api_url").await;
         refused(json!({"credentials": {}}), "/credentials/client_secret").await;
         refused(json!({"credentials": {"client_secret": 5}}), "/credentials/client_secret").await;
-        refused(json!({"credentials": {"webhook_secrets": ["a"]}, "connect": true}), "/credentials/client_id").await;
+        refused(
+            json!({"credentials": {"webhook_secrets": ["a"]}, "connect": true}),
+            "/credentials/client_id",
+        )
+        .await;
         let three = json!({"credentials": {"webhook_secrets": ["a", "b", "c"]}});
         refused(three, "/credentials/webhook_secrets").await;
         refused(json!({"rules": {"edits": "apply"}}), "/rules/edits").await;
@@ -175,12 +194,17 @@ fn a_store_that_cannot_be_is_refused_with_every_reason() {
 fn r23_rules_are_changed_one_by_one() {
     run(async |world| {
         world.store("pine").await;
-        let changed = patch(world, &json!({"name": "Pine", "rules": {"cancels": "ignore"}})).await.expect(200);
+        let changed = patch(world, &json!({"name": "Pine", "rules": {"cancels": "ignore"}}))
+            .await
+            .expect(200);
         assert_eq!((&changed["name"], &changed["slug"]), (&json!("Pine"), &json!("pine")));
         assert_eq!(changed["rules"]["cancels"], "ignore");
         assert_eq!(changed["rules"]["import_statuses"], json!(["paid", "partially_refunded"]));
         let wrong = patch(world, &json!({"rules": {"cancels": "never"}})).await;
-        assert_eq!(wrong.problem(400, "malformed-request")["errors"][0]["pointer"], "/rules/cancels");
+        assert_eq!(
+            wrong.problem(400, "malformed-request")["errors"][0]["pointer"],
+            "/rules/cancels"
+        );
         let wrong = patch(world, &json!({"rules": {"import_statuses": []}})).await;
         assert_eq!(wrong.problem(422, "invalid")["errors"][0]["pointer"], "/rules/import_statuses");
     });
@@ -248,14 +272,22 @@ fn r51_actors_are_seen_restarted_paused_and_resumed() {
         assert!(second["incarnation"].as_u64() > first["incarnation"].as_u64(), "{first} {second}");
         assert_eq!(second["store"], "pine");
         let actors = world.get("/admin/actors").await.expect(200);
-        let names: Vec<_> = actors["data"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap()).collect();
+        let names: Vec<_> = actors["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|a| a["name"].as_str().unwrap())
+            .collect();
         assert_eq!(names, ["writer", "stores", "timer", "pine"]);
 
         let paused = world.post("/admin/stores/pine/pause", &json!({})).await.expect(200);
         assert_eq!(paused["state"], "paused");
         assert_eq!(world.get(PINE).await.expect(200)["health"]["connection"], "paused");
         let attention = world.get("/api/v1/attention").await.expect(200);
-        assert_eq!((&attention["data"][0]["kind"], &attention["data"][0]["severity"]), (&json!("paused"), &json!("low")));
+        assert_eq!(
+            (&attention["data"][0]["kind"], &attention["data"][0]["severity"]),
+            (&json!("paused"), &json!("low"))
+        );
         let resumed = world.post("/admin/stores/pine/resume", &json!({})).await.expect(200);
         assert_ne!(resumed["state"], "paused");
         world.deliver("pine", &order(1)).await;

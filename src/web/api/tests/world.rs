@@ -50,11 +50,8 @@ pub(super) struct World {
 
 /// Runs a test in a world of its own.
 pub(super) fn run(work: impl AsyncFnOnce(&World)) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let runtime = Arc::new(runtime);
     let shared = Arc::clone(&runtime);
     actix_rt::System::with_tokio_rt(move || shared).block_on(async {
@@ -234,8 +231,7 @@ impl World {
     /// A token of that role; limited to the account of that slug, if one is named.
     pub(super) async fn token(&self, role: Role, account: Option<&str>) -> String {
         let accounts = self.desk.ledger.accounts().await.unwrap();
-        let account =
-            account.map(|slug| accounts.iter().find(|row| row.slug == slug).unwrap().id);
+        let account = account.map(|slug| accounts.iter().find(|row| row.slug == slug).unwrap().id);
         let (token, hash) = new_token();
         let row = TokenRow {
             id: 0,
