@@ -1,14 +1,20 @@
 //! The two listeners: webhooks on the public one; pages, API, admin and metrics on the private one.
 
+pub mod api;
+pub(crate) mod attention;
+pub mod auth;
+pub(crate) mod cursor;
 pub mod health;
+pub mod problem;
 pub mod server;
 #[cfg(test)]
 mod testing;
+pub mod ui;
 pub mod webhook;
 
 use std::sync::Arc;
 
-use crate::actor::{StoresHandle, WriterHandle};
+use crate::actor::{Actors, StoresHandle, WriterHandle};
 use crate::channel::Channels;
 use crate::clock::Clock;
 use crate::directory::Directory;
@@ -32,4 +38,6 @@ pub struct Desk {
     pub vault: Arc<Vault>,
     /// Time.
     pub clock: Clock,
+    /// Every actor, for showing them.
+    pub actors: Arc<Actors>,
 }

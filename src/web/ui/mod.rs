@@ -163,7 +163,7 @@ fn failed(why: &PageError) -> HttpResponse {
     message(StatusCode::SERVICE_UNAVAILABLE, "Not now", text.to_owned())
 }
 
-fn message(status: StatusCode, title: &'static str, text: String) -> HttpResponse {
+pub(super) fn message(status: StatusCode, title: &'static str, text: String) -> HttpResponse {
     html(status, Message { title, text }.render().unwrap_or_default())
 }
 
@@ -172,7 +172,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
                       connect-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
-fn html(status: StatusCode, text: String) -> HttpResponse {
+pub(super) fn html(status: StatusCode, text: String) -> HttpResponse {
     HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
         .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))

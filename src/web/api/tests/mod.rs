@@ -1,0 +1,12 @@
+//! The private listener as its users meet it: a real database, real actors, a cart in memory.
+
+mod cart;
+mod fuzz;
+mod idempotency;
+mod isolation;
+mod mending;
+mod orders;
+mod roles;
+mod sign_in;
+mod stores;
+mod world;

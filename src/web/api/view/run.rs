@@ -1,0 +1,85 @@
+//! A run: in this build, a person's request to read one order from the cart (R6, R7).
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::event::reason;
+use crate::domain::{EventState, Order, Timestamp};
+use crate::ledger::EventRow;
+
+/// One run of a task.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Run)]
+pub(in crate::web::api) struct RunView {
+    /// `run_` and the position of its event.
+    id: String,
+    /// The store's slug.
+    store: String,
+    /// `import_orders`, `import_products` or `write_inventory`.
+    task: &'static str,
+    /// `schedule`, `person`, `connect` or `repair`.
+    trigger: &'static str,
+    started_by: Option<String>,
+    /// `queued`, `running`, `done`, `failed` or `cancelled`.
+    state: &'static str,
+    #[schema(value_type = String, format = DateTime)]
+    started_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ended_at: Option<Timestamp>,
+    /// Pages of lists that were read; none, since one order is read by itself.
+    pages: u32,
+    /// Orders the cart showed.
+    seen: u32,
+    /// Of these, how many came into the book.
+    new: u32,
+    /// How many changed.
+    changed: u32,
+    /// How many were known as they are.
+    unchanged: u32,
+    /// What a poll brought that the book lacked; none, since this is no poll.
+    repaired: u32,
+    /// How many could not be worked on.
+    failed: u32,
+    /// Why it failed.
+    error: Option<&'static str>,
+}
+
+impl RunView {
+    /// Of a request for a fetch; `order` is the order as it stands now, if it is known.
+    pub(in crate::web::api) fn new(event: &EventRow, order: Option<&Order>, store: &str) -> Self {
+        let why = event.reason.as_deref();
+        let absent = why == Some(reason::NOT_FOUND_IN_CART);
+        let state = match event.state {
+            EventState::Waiting => "queued",
+            EventState::Retrying => "running",
+            EventState::SetAside => "failed",
+            EventState::Ignored if absent => "failed",
+            EventState::Dismissed => "cancelled",
+            _ => "done",
+        };
+        let is_done = state == "done";
+        let known = matches!(event.state, EventState::Duplicate | EventState::Stale)
+            || matches!(why, Some(reason::NO_CHANGE | reason::COALESCED));
+        let came = |order: &Order| order.is_in_book() && order.created_at >= event.received_at;
+        let is_new = is_done && !known && order.is_some_and(came);
+        let is_changed = is_done && !known && !is_new && event.state != EventState::Held;
+        Self {
+            id: format!("run_{}", event.position.0),
+            store: store.to_owned(),
+            task: "import_orders",
+            trigger: "person",
+            started_by: event.by.clone(),
+            state,
+            started_at: event.received_at,
+            ended_at: event.done_at,
+            pages: 0,
+            seen: u32::from(is_done),
+            new: u32::from(is_new),
+            changed: u32::from(is_changed),
+            unchanged: u32::from(is_done && !is_new && !is_changed),
+            repaired: 0,
+            failed: u32::from(state == "failed"),
+            error: if state == "failed" { why.and_then(reason::sentence) } else { None },
+        }
+    }
+}
