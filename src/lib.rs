@@ -23,7 +23,7 @@ pub mod channel;
 //pub mod cli;
 pub mod clock;
 pub mod config;
-//pub mod daemon;
+pub mod daemon;
 pub mod directory;
 pub mod domain;
 pub mod ledger;

@@ -60,6 +60,8 @@ impl InFlight {
 pub(super) struct Called {
     /// A token that was renewed on the way and has to be kept.
     pub(super) token: Option<Token>,
+    /// The sealed credentials it was made with.
+    pub(super) credentials: Vec<u8>,
     /// When it was sent: what was answered is at least as new as this.
     pub(super) sent_at: Timestamp,
     pub(super) answer: Result<Answer, ChannelError>,
@@ -69,7 +71,7 @@ impl Called {
     /// The task was cancelled: the daemon is going down, or nothing at all can be said.
     pub(super) fn interrupted(why: &tokio::task::JoinError) -> Self {
         let answer = Err(ChannelError::Unavailable(why.to_string()));
-        Self { token: None, sent_at: Timestamp::default(), answer }
+        Self { token: None, credentials: Vec::new(), sent_at: Timestamp::default(), answer }
     }
 }
 
@@ -95,7 +97,7 @@ impl Caller {
         let sent_at = self.resources.clock.now();
         let mut kept = None;
         let answer = self.try_call(&call, &mut kept).await;
-        Called { token: kept, sent_at, answer }
+        Called { token: kept, credentials: self.store.credentials.clone(), sent_at, answer }
     }
 
     async fn try_call(

@@ -2,21 +2,18 @@
 
 use tracing::warn;
 
-use super::call::Answer;
+use super::call::{Answer, Called};
 use super::connect::Checked;
 use super::turn::Turn;
-use crate::channel::{ChannelError, Token};
+use crate::channel::ChannelError;
 use crate::domain::Timestamp;
 use crate::ledger::{Connection, StoreHealth, StoreRow};
 
 /// Keeps what a call taught about the connection: a renewed token, scopes, refusals (R47).
-pub(super) async fn keep(
-    turn: &Turn,
-    token: Option<&Token>,
-    answer: &Result<Answer, ChannelError>,
-) -> Option<StoreRow> {
+pub(super) async fn keep(turn: &Turn, called: &Called) -> Option<StoreRow> {
     let now = turn.resources.clock.now();
-    let health = learned(&turn.store.health, answer, now);
+    let token = called.token.as_ref();
+    let health = learned(&turn.store.health, &called.answer, now);
     if token.is_none() && health.is_none() {
         return None;
     }
@@ -26,7 +23,7 @@ pub(super) async fn keep(
         .update(&resources.writer, turn.store.id, |row| {
             // The call was made with credentials that have been replaced meanwhile: it says nothing
             // of the new ones.
-            if row.credentials != turn.store.credentials {
+            if row.credentials != called.credentials {
                 return Ok(());
             }
             if let Some(token) = token

@@ -297,7 +297,7 @@ impl Store {
         let failures = self.rest.failures;
         let busy = self.begin_turn();
         let work = async move {
-            let row = keep(&turn, called.token.as_ref(), &called.answer).await;
+            let row = keep(&turn, &called).await;
             let after = work_in(&turn, called, call, failures).await;
             tokio::task::yield_now().await;
             drop(busy);

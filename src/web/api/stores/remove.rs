@@ -92,9 +92,10 @@ async fn remove_ours(api: &Api, row: &StoreRow, removed: &mut usize) -> Result<(
     let credentials =
         desk.directory.open(row).map_err(|wrong| ChannelError::Unauthorized(wrong.to_string()))?;
     let base = row.api_url.clone().unwrap_or_else(|| channel.default_base(&row.domain));
-    let token = match credentials.usable_token(desk.clock.now()) {
+    let now = desk.clock.now();
+    let token = match credentials.usable_token(now) {
         Some(token) => token,
-        None => channel.new_token(&row.domain, &base, &credentials).await?.secret,
+        None => channel.new_token(&row.domain, &base, &credentials, now).await?.secret,
     };
     let access = Access { domain: row.domain.clone(), base, token };
     let ours = webhook_url(&api.settings.public_url, row);

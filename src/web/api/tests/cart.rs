@@ -77,7 +77,13 @@ impl Channel for Cart {
         &TOPICS
     }
 
-    async fn new_token(&self, _: &str, _: &str, _: &Credentials) -> Result<Token, ChannelError> {
+    async fn new_token(
+        &self,
+        _: &str,
+        _: &str,
+        _: &Credentials,
+        _: Timestamp,
+    ) -> Result<Token, ChannelError> {
         self.answer()?;
         let expires_at = Timestamp(i64::MAX).minus(Duration::from_hours(1));
         Ok(Token { secret: "cart-token".into(), expires_at, scopes: Vec::new() })
