@@ -1,0 +1,54 @@
+//! Errors in the shape of the Admin API.
+
+use graphql_parser::Pos;
+use serde_json::{Map, Value, json};
+
+/// One entry of `errors`.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::simulator) struct GraphqlError {
+    pub(super) message: String,
+    code: &'static str,
+    position: Option<Pos>,
+    path: Vec<String>,
+    details: Map<String, Value>,
+}
+
+impl GraphqlError {
+    /// An error with the code that programs read.
+    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { message: message.into(), code, position: None, path: Vec::new(), details: Map::new() }
+    }
+
+    /// Where in the text, and in which field.
+    #[must_use]
+    pub(super) fn at(self, position: Pos, path: &[String]) -> Self {
+        Self { position: Some(position), path: path.to_vec(), ..self }
+    }
+
+    /// One more entry of `extensions`.
+    #[must_use]
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// As it is answered.
+    pub(super) fn to_json(&self) -> Value {
+        let mut error = json!({"message": self.message});
+        if let Some(at) = self.position {
+            error["locations"] = json!([{"line": at.line, "column": at.column}]);
+        }
+        if !self.path.is_empty() {
+            error["path"] = json!(self.path);
+        }
+        let mut extensions = self.details.clone();
+        extensions.insert("code".to_owned(), json!(self.code));
+        error["extensions"] = Value::Object(extensions);
+        error
+    }
+}
+
+/// A whole answer of nothing but errors.
+pub(super) fn answer(errors: &[GraphqlError]) -> Value {
+    json!({"errors": errors.iter().map(GraphqlError::to_json).collect::<Vec<_>>()})
+}
