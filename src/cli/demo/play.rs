@@ -61,8 +61,8 @@ async fn happen(cart: &Arc<Cart>, step: u64) {
     let placed = cart.place(&Wish::default(), 1);
     let newest = placed.first().and_then(|order| order["number"].as_u64()).unwrap_or_default();
     match step % ROUND {
-        4 => act(cart, newest - 2, &Action::Edit { note: None }),
-        8 => act(cart, newest - 3, &Action::Cancel { reason: "customer".to_owned() }),
+        4 => act(cart, newest.saturating_sub(2), &Action::Edit { note: None }),
+        8 => act(cart, newest.saturating_sub(3), &Action::Cancel { reason: "customer".to_owned() }),
         13 => {
             let forged = RawDelivery {
                 topic: "orders/updated".to_owned(),
