@@ -174,7 +174,11 @@ pub(super) async fn run(args: Args, global: &Global) -> Result<Exit, CliError> {
         }
         Command::List => (shop.call(Method::GET, "orders", None).await?, tell_list),
     };
-    if global.json { output::json(&told) } else { people(&told) }
+    if global.json {
+        output::json(&told)
+    } else {
+        people(&told)
+    }
     Ok(Exit::Ok)
 }
 
@@ -344,8 +348,9 @@ impl Shop {
 }
 
 fn no_demo(what: &str) -> CliError {
-    let sentence =
-        format!("{what}; start one with `instasync demo`, or name a simulated shop with --simulator.");
+    let sentence = format!(
+        "{what}; start one with `instasync demo`, or name a simulated shop with --simulator."
+    );
     CliError::new(Exit::Unreachable, sentence)
 }
 

@@ -33,8 +33,13 @@ const BUYERS: &[(&str, &str)] = &[
     ("Tom", "Baker"),
 ];
 
-type Place =
-    (&'static str, &'static str, Option<(&'static str, &'static str)>, &'static str, (&'static str, &'static str));
+type Place = (
+    &'static str,
+    &'static str,
+    Option<(&'static str, &'static str)>,
+    &'static str,
+    (&'static str, &'static str),
+);
 
 const PLACES: &[Place] = &[
     ("1 Mill Lane", "Portland", Some(("Oregon", "OR")), "97201", ("United States", "US")),
@@ -44,7 +49,8 @@ const PLACES: &[Place] = &[
     ("Großer Weg 5", "Köln", None, "50667", ("Germany", "DE")),
 ];
 
-const HOME: Place = ("4 Harbor Rd", "Portland", Some(("Maine", "ME")), "04101", ("United States", "US"));
+const HOME: Place =
+    ("4 Harbor Rd", "Portland", Some(("Maine", "ME")), "04101", ("United States", "US"));
 
 const TAGS: &[&str] = &["gift", "first order", "wholesale", "newsletter"];
 
@@ -150,7 +156,8 @@ pub(super) fn order(
 pub(super) fn line(chance: &mut Chance, id: u64) -> Line {
     let (sku, title, vendor, cents, product) = chance.pick(FIRST, ITEMS);
     let quantity = if chance.hits(0.7) { 1 } else { chance.up_to(5) };
-    let known = title.bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte)) % 90_000;
+    let known =
+        title.bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte)) % 90_000;
     Line {
         id,
         sku: sku.map(str::to_owned),

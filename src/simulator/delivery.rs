@@ -139,11 +139,12 @@ impl Cart {
         let event_id = uuid();
         let mut posts = Vec::new();
         for notice in notices {
-            let name = TOPICS.iter().find(|(topic, _)| *topic == notice.topic).map(|(_, name)| *name);
+            let name =
+                TOPICS.iter().find(|(topic, _)| *topic == notice.topic).map(|(_, name)| *name);
             let body = Bytes::from(notice.body);
             let subscribed = world.shop.subscriptions.values();
-            posts.extend(subscribed.filter(|found| Some(found.topic.as_str()) == name).map(|found| {
-                Post {
+            posts.extend(subscribed.filter(|found| Some(found.topic.as_str()) == name).map(
+                |found| Post {
                     webhook_id: uuid(),
                     event_id: Some(event_id.clone()),
                     topic: notice.topic.to_owned(),
@@ -153,8 +154,8 @@ impl Cart {
                     triggered_at: now.nanoseconds((notice.order % 1000) as u32),
                     body: body.clone(),
                     forged: false,
-                }
-            }));
+                },
+            ));
         }
         let World { faults, dice, .. } = world;
         let reversed = faults.strikes(Fault::Reorder, dice);

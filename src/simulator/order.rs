@@ -237,8 +237,11 @@ impl Order {
     /// What was shipped.
     pub(super) fn fulfilment(&self) -> Fulfilment {
         let shipped: u32 = self.lines.iter().map(|line| line.fulfilled).sum();
-        let open: u32 =
-            self.lines.iter().map(|line| line.current_quantity.saturating_sub(line.fulfilled)).sum();
+        let open: u32 = self
+            .lines
+            .iter()
+            .map(|line| line.current_quantity.saturating_sub(line.fulfilled))
+            .sum();
         match (shipped, open) {
             (0, _) => Fulfilment::Unfulfilled,
             (_, 0) => Fulfilment::Fulfilled,
@@ -323,7 +326,9 @@ impl Order {
         }
         let (mut additions, mut removals) = (Vec::new(), Vec::new());
         let open: Vec<usize> = (0..self.lines.len())
-            .filter(|at| self.lines.get(*at).is_some_and(|line| line.current_quantity > line.fulfilled))
+            .filter(|at| {
+                self.lines.get(*at).is_some_and(|line| line.current_quantity > line.fulfilled)
+            })
             .collect();
         let removable = open.first().filter(|_| open.len() > 1 && chance.hits(0.5));
         if let Some(line) = removable.and_then(|first| {

@@ -146,7 +146,11 @@ impl Shop {
     /// The next id. Every fourth is beyond 2^53, where JSON readers that use floats lose digits.
     fn fresh_id(ids: &mut u64) -> u64 {
         *ids += 1;
-        if ids.is_multiple_of(4) { 820_982_911_946_154_508 + *ids * 7 } else { 5_812_345_000_000 + *ids * 101 }
+        if ids.is_multiple_of(4) {
+            820_982_911_946_154_508 + *ids * 7
+        } else {
+            5_812_345_000_000 + *ids * 101
+        }
     }
 
     // === Orders ===
@@ -163,11 +167,8 @@ impl Shop {
             topics.push("orders/paid");
         }
         let notice = |topic| Notice { topic, order: order.id, body: body.clone() };
-        let notices = if wish.quiet {
-            Vec::new()
-        } else {
-            topics.into_iter().map(notice).collect()
-        };
+        let notices =
+            if wish.quiet { Vec::new() } else { topics.into_iter().map(notice).collect() };
         let id = order.id;
         self.orders.insert(id, order);
         (id, notices)
@@ -353,7 +354,8 @@ impl Shop {
 
 /// What is told of a change, newest state in every body.
 fn tell(order: &Order, done: &Done, profile: &Profile) -> Vec<Notice> {
-    let notice = |topic, body: &Value| Notice { topic, order: order.id, body: webhook::bytes(body) };
+    let notice =
+        |topic, body: &Value| Notice { topic, order: order.id, body: webhook::bytes(body) };
     let told = match done {
         Done::Nothing => return Vec::new(),
         Done::Deleted => return vec![notice("orders/delete", &webhook::deleted(order))],

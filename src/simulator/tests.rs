@@ -80,16 +80,15 @@ impl Receiver {
                     value.to_str().unwrap().to_owned()
                 };
                 let headers = request.headers().iter();
-                let headers = headers.map(|(name, value)| (name.to_string(), text(value))).collect();
+                let headers =
+                    headers.map(|(name, value)| (name.to_string(), text(value))).collect();
                 log.lock().unwrap().push(Arrived { headers, body: body.to_vec() });
                 let status = StatusCode::from_u16(answer.load(Ordering::SeqCst)).unwrap();
                 async move {
                     HttpResponse::build(status).insert_header(("Location", "/elsewhere")).finish()
                 }
             };
-            App::new()
-                .app_data(web::PayloadConfig::new(1 << 20))
-                .default_service(web::to(take))
+            App::new().app_data(web::PayloadConfig::new(1 << 20)).default_service(web::to(take))
         });
         let server = server.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/hooks", server.addrs()[0]);
@@ -168,7 +167,13 @@ impl World {
         let url = format!("{}/admin/api/{version}/graphql.json", self.simulator.url());
         let token = self.token.lock().unwrap().clone();
         let body = json!({"query": query, "variables": variables});
-        self.client.post(url).header("X-Shopify-Access-Token", token).json(&body).send().await.unwrap()
+        self.client
+            .post(url)
+            .header("X-Shopify-Access-Token", token)
+            .json(&body)
+            .send()
+            .await
+            .unwrap()
     }
 
     async fn query(&self, query: &str, variables: Value) -> Value {
@@ -189,7 +194,12 @@ impl World {
         }
     }
 
-    async fn control(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> (u16, Value) {
+    async fn control(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
         let url = format!("{}/_sim/{path}", self.simulator.url());
         let mut request = self.client.request(method, url);
         if let Some(body) = body {
@@ -311,7 +321,9 @@ async fn rest_and_graphql_tell_of_the_same_order() {
 #[tokio::test]
 async fn actions_over_http_and_what_is_impossible() {
     let world = World::start().await;
-    world.subscribe(&["ORDERS_UPDATED", "ORDERS_CANCELLED", "ORDERS_EDITED", "ORDERS_DELETE"]).await;
+    world
+        .subscribe(&["ORDERS_UPDATED", "ORDERS_CANCELLED", "ORDERS_EDITED", "ORDERS_DELETE"])
+        .await;
     world.post("orders", json!({"count": 2, "quiet": true})).await;
     assert_eq!(world.post("orders/1001/edit", json!({})).await.0, 200);
     let (status, order) = world.post("orders/%231001/cancel", json!({"reason": "fraud"})).await;
@@ -346,8 +358,7 @@ async fn failures_are_retried_and_redirects_are_failures() {
     assert_eq!(record.answers.first().unwrap(), "302");
     assert_eq!(record.answers.last().unwrap(), "200");
     let arrived = world.receiver.all();
-    let ids: BTreeSet<&str> =
-        arrived.iter().map(|d| d.header("x-shopify-webhook-id")).collect();
+    let ids: BTreeSet<&str> = arrived.iter().map(|d| d.header("x-shopify-webhook-id")).collect();
     assert_eq!(ids.len(), 1, "a retry is the same delivery");
     assert!(arrived.iter().all(|d| d.body == arrived[0].body), "with the original body");
     assert_eq!(world.cart().subscriptions()[0].failures, 0);
@@ -361,7 +372,8 @@ async fn eight_failures_in_a_row_end_a_subscription() {
     world.post("orders", json!({})).await;
     world.quiet().await;
     assert!(world.cart().subscriptions().is_empty());
-    let listed = world.query("{ webhookSubscriptions(first: 9) { nodes { id } } }", Value::Null).await;
+    let listed =
+        world.query("{ webhookSubscriptions(first: 9) { nodes { id } } }", Value::Null).await;
     assert_eq!(listed["data"]["webhookSubscriptions"]["nodes"], json!([]));
     for record in world.cart().deliveries() {
         assert_eq!((record.fate, record.answers.len()), (Fate::Failed, 9), "{record:?}");
@@ -425,7 +437,10 @@ async fn deliveries_go_wrong_in_the_ways_asked_for() {
     world.post("orders", json!({})).await;
     let arrived = world.receiver.at_least(2).await;
     assert_eq!(arrived[0].body, arrived[1].body);
-    assert_ne!(arrived[0].header("x-shopify-webhook-id"), arrived[1].header("x-shopify-webhook-id"));
+    assert_ne!(
+        arrived[0].header("x-shopify-webhook-id"),
+        arrived[1].header("x-shopify-webhook-id")
+    );
     world.receiver.clear();
 
     set(&world, Setting::times(Fault::GarbageBody, 1)).await;
@@ -455,7 +470,10 @@ async fn the_api_goes_wrong_in_the_ways_asked_for() {
     assert!(ask().await.status().is_server_error());
     set(&world, Setting::times(Fault::TooManyRequests, 1)).await;
     let answer = ask().await;
-    assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (429, &"1.0".parse().unwrap()));
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["retry-after"]),
+        (429, &"1.0".parse().unwrap())
+    );
     set(&world, Setting::times(Fault::Throttled, 1)).await;
     let answer: Value = ask().await.json().await.unwrap();
     assert_eq!(answer["errors"][0]["extensions"]["code"], "THROTTLED");
@@ -474,7 +492,10 @@ async fn the_api_goes_wrong_in_the_ways_asked_for() {
     set(&world, Setting::always(Fault::AccessRefused)).await;
     assert_eq!(ask().await.status().as_u16(), 401);
     let (status, body) = world.ask_token(&world.grant()).await;
-    assert_eq!((status, body["error"].as_str()), (StatusCode::BAD_REQUEST, Some("shop_not_permitted")));
+    assert_eq!(
+        (status, body["error"].as_str()),
+        (StatusCode::BAD_REQUEST, Some("shop_not_permitted"))
+    );
     world.control(reqwest::Method::DELETE, "faults", None).await;
     assert_eq!(ask().await.status().as_u16(), 200);
     assert_eq!(world.post("faults", json!({"fault": "hang", "rate": 2.0})).await.0, 400);
@@ -493,7 +514,10 @@ async fn a_person_sends_exactly_what_they_say() {
     let arrived = world.receiver.all();
     assert!(arrived.iter().all(|d| d.topic() == "comets/create" && d.body == b"{\"a\":1}"));
     assert!(arrived[0].is_signed_with(&secret));
-    assert_eq!(arrived[0].header("x-shopify-webhook-id"), arrived[1].header("x-shopify-webhook-id"));
+    assert_eq!(
+        arrived[0].header("x-shopify-webhook-id"),
+        arrived[1].header("x-shopify-webhook-id")
+    );
     let raw = json!({"topic": "orders/create", "bad_signature": true});
     world.post("send", raw).await;
     assert!(!world.receiver.all().last().unwrap().is_signed_with(&secret));

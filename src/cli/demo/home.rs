@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use crate::cli::init::write_new;
 use crate::cli::{CliError, Exit};
 use crate::config::MasterKey;
+use crate::daemon::StartError;
+use crate::daemon::lock::DataLock;
 
 /// Ports that others remember: the shop has the daemon's in its subscriptions, and the daemon the
 /// shop's in its store. A kept demo takes the same ones again.
@@ -33,13 +35,22 @@ impl Home {
     /// A temporary folder, or the one to keep, with everything a start needs in it.
     pub(super) fn open(keep: Option<&Path>, private: SocketAddr) -> Result<Self, CliError> {
         let (folder, temporary) = match keep {
-            Some(folder) => (std::path::absolute(folder).map_err(|error| cannot(folder, &error))?, None),
+            Some(folder) => {
+                let made = std::path::absolute(folder).and_then(|folder| {
+                    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+                    Ok(folder)
+                });
+                (made.map_err(|error| cannot(folder, &error))?, None)
+            }
             None => {
                 let temporary = tempfile::Builder::new().prefix("instasync-demo-").tempdir();
                 let temporary = temporary.map_err(|error| cannot(&std::env::temp_dir(), &error))?;
                 (temporary.path().to_owned(), Some(temporary))
             }
         };
+        // Who holds the folder is told before anything in it is touched. The daemon takes the lock
+        // again, for as long as it runs.
+        drop(DataLock::take(&folder).map_err(StartError::from)?);
         let ports = prepare(&folder).map_err(|error| cannot(&folder, &error))?;
         let home = Self { folder, temporary, private, ports };
         home.write_config().map_err(|error| cannot(&home.folder, &error))?;
@@ -109,7 +120,6 @@ impl Home {
 
 /// Makes what is missing in the folder.
 fn prepare(folder: &Path) -> std::io::Result<Ports> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let key = folder.join("master-key");
     if !key.exists() {
         write_new(&key, 0o600, &MasterKey::random().to_text())?;
@@ -125,8 +135,10 @@ fn prepare(folder: &Path) -> std::io::Result<Ports> {
 
 /// Two free ports. Both are held until both are known, so that they differ.
 fn free_ports() -> std::io::Result<Ports> {
-    let (one, other) =
-        (TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?);
+    let (one, other) = (
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?,
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?,
+    );
     Ok(Ports { public: one.local_addr()?, simulator: other.local_addr()? })
 }
 
@@ -161,6 +173,17 @@ mod tests {
         assert!(path.exists());
         drop(temporary);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_home_that_is_lived_in_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = DataLock::take(folder.path()).unwrap();
+        let error = Home::open(Some(folder.path()), "127.0.0.1:0".parse().unwrap()).unwrap_err();
+        assert_eq!(error.exit, Exit::InUse);
+        assert!(error.sentence.contains(&std::process::id().to_string()), "{error}");
+        assert!(!folder.path().join("config.toml").exists());
+        drop(held);
     }
 
     #[test]

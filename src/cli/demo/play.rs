@@ -19,8 +19,14 @@ pub(super) async fn play(client: Client, cart: Arc<Cart>, api_url: String, pace:
     let mut steps = tokio::time::interval(pace);
     steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
     steps.tick().await;
+    let mut said = None;
     while let Err(error) = connect(&client, &cart, &api_url).await {
-        output::talk(&format!("The simulated shop could not be connected: {error} Trying again."));
+        if said.as_ref() != Some(&error) {
+            output::talk(&format!(
+                "The simulated shop could not be connected: {error} Trying again."
+            ));
+        }
+        said = Some(error);
         steps.tick().await;
     }
     steps.reset_immediately();
@@ -48,7 +54,8 @@ async fn connect(client: &Client, cart: &Cart, api_url: &str) -> Result<(), CliE
     if status.is_success() || status == StatusCode::CONFLICT {
         return Ok(());
     }
-    let detail = answer["detail"].as_str().or(answer["title"].as_str()).unwrap_or("no reason given");
+    let detail =
+        answer["detail"].as_str().or(answer["title"].as_str()).unwrap_or("no reason given");
     Err(CliError::new(Exit::Error, format!("{status}: {detail}")))
 }
 

@@ -62,7 +62,8 @@ impl Whereabouts {
 impl Drop for Announced {
     fn drop(&mut self) {
         let ours = Whereabouts::find().is_ok_and(|found| found.as_ref() == Some(&self.0));
-        let removed = if ours { Whereabouts::file().and_then(std::fs::remove_file) } else { Ok(()) };
+        let removed =
+            if ours { Whereabouts::file().and_then(std::fs::remove_file) } else { Ok(()) };
         if let Err(error) = removed {
             tracing::warn!(%error, "the file that says where the demo is stays behind");
         }

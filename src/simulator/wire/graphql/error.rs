@@ -16,7 +16,13 @@ pub(in crate::simulator) struct GraphqlError {
 impl GraphqlError {
     /// An error with the code that programs read.
     pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { message: message.into(), code, position: None, path: Vec::new(), details: Map::new() }
+        Self {
+            message: message.into(),
+            code,
+            position: None,
+            path: Vec::new(),
+            details: Map::new(),
+        }
     }
 
     /// Where in the text, and in which field.

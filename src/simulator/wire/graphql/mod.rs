@@ -146,9 +146,8 @@ impl Engine<'_> {
         if self.profile.scopes.iter().any(|granted| granted == scope) {
             return Ok(());
         }
-        let message = format!(
-            "Access denied for {field} field. Required access: `{scope}` access scope."
-        );
+        let message =
+            format!("Access denied for {field} field. Required access: `{scope}` access scope.");
         Err(GraphqlError::new("ACCESS_DENIED", message)
             .with("documentation", "https://shopify.dev/api/usage/access-scopes")
             .with("requiredAccess", format!("`{scope}` access scope.")))
@@ -229,7 +228,8 @@ fn input(field: &Picked) -> SubscriptionInput {
     let given = field.args.get("webhookSubscription").cloned().unwrap_or_default();
     let text = |name: &str| given.get(name).and_then(Value::as_str).map(str::to_owned);
     let fields = given.get("includeFields").and_then(Value::as_array);
-    let fields = fields.map(|list| list.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+    let fields =
+        fields.map(|list| list.iter().filter_map(Value::as_str).map(str::to_owned).collect());
     SubscriptionInput {
         uri: text("uri"),
         filter: text("filter"),

@@ -195,7 +195,9 @@ mod tests {
                 let value = value.get(name).unwrap_or_else(|| panic!("{ty}.{name} is missing"));
                 let is_scalar = SCHEMA.fields(super::super::schema::base(&def.ty)).is_none();
                 if is_scalar {
-                    SCHEMA.fits(value, &def.ty).unwrap_or_else(|why| panic!("{ty}.{name}: {why:?}"));
+                    SCHEMA
+                        .fits(value, &def.ty)
+                        .unwrap_or_else(|why| panic!("{ty}.{name}: {why:?}"));
                 }
             }
         }

@@ -68,9 +68,8 @@ pub(super) struct Plan {
 
 /// Reads a request, or says everything that is wrong with it.
 pub(super) fn plan(request: &Request) -> Result<Plan, Vec<GraphqlError>> {
-    let document = query::parse_query::<String>(&request.query).map_err(|error| {
-        vec![GraphqlError::new("undefined", format!("syntax error, {error}"))]
-    })?;
+    let document = query::parse_query::<String>(&request.query)
+        .map_err(|error| vec![GraphqlError::new("undefined", format!("syntax error, {error}"))])?;
     let (operation, fragments) = choose(&document, request.operation_name.as_deref())?;
     let variables = request.variables.clone().unwrap_or_default();
     let values = variable_values(operation.variables, &variables)?;
@@ -127,12 +126,14 @@ fn choose<'d, 'q>(
                     selections,
                 });
             }
-            Definition::Operation(OperationDefinition::Query(query)) => operations.push(Operation {
-                mutation: false,
-                name: query.name.as_deref(),
-                variables: &query.variable_definitions,
-                selections: &query.selection_set,
-            }),
+            Definition::Operation(OperationDefinition::Query(query)) => {
+                operations.push(Operation {
+                    mutation: false,
+                    name: query.name.as_deref(),
+                    variables: &query.variable_definitions,
+                    selections: &query.selection_set,
+                })
+            }
             Definition::Operation(OperationDefinition::Mutation(mutation)) => {
                 operations.push(Operation {
                     mutation: true,
@@ -185,7 +186,8 @@ fn variable_values(
                 format!(" for {} ({why})", path.join("."))
             };
             let ty = &variable.var_type;
-            let message = format!("Variable ${} of type {ty} was provided invalid value{at}", variable.name);
+            let message =
+                format!("Variable ${} of type {ty} was provided invalid value{at}", variable.name);
             let error = GraphqlError::new("INVALID_VARIABLE", message)
                 .at(variable.position, &[])
                 .with("value", value.clone())
@@ -260,8 +262,7 @@ impl<'d, 'q> Reading<'d, 'q> {
                     self.used_fragments.insert(name);
                     self.open.push(name);
                     let TypeCondition::On(ty) = &fragment.type_condition;
-                    let found =
-                        self.inside(&fragment.selection_set, ty, on, spread.position, path);
+                    let found = self.inside(&fragment.selection_set, ty, on, spread.position, path);
                     self.open.pop();
                     found
                 }
@@ -368,10 +369,8 @@ impl<'d, 'q> Reading<'d, 'q> {
                 _ => match &arg.default {
                     Some(default) => default.clone(),
                     None if given.is_none() && matches!(arg.ty, Ty::NonNullType(_)) => {
-                        let message = format!(
-                            "Field '{}' is missing required arguments: {name}",
-                            field.name
-                        );
+                        let message =
+                            format!("Field '{}' is missing required arguments: {name}", field.name);
                         self.wrong("missingRequiredArguments", message, field.position, path);
                         continue;
                     }
@@ -422,7 +421,9 @@ impl<'d, 'q> Reading<'d, 'q> {
                 }
             }
             query::Value::List(items) => {
-                items.iter().for_each(|item| self.variables_in(item, argument, None, position, path));
+                items
+                    .iter()
+                    .for_each(|item| self.variables_in(item, argument, None, position, path));
             }
             query::Value::Object(fields) => {
                 let mut values = fields.values();

@@ -70,8 +70,7 @@ fn kind(definition: TypeDefinition<'static, String>) -> Option<(String, Kind)> {
 
 fn arguments(inputs: Vec<InputValue<'static, String>>) -> BTreeMap<String, ArgDef> {
     let argument = |input: InputValue<'static, String>| {
-        let default =
-            input.default_value.map(|value| super::request::literal(&value, &Map::new()));
+        let default = input.default_value.map(|value| super::request::literal(&value, &Map::new()));
         (input.name, ArgDef { ty: input.value_type, default })
     };
     inputs.into_iter().map(argument).collect()

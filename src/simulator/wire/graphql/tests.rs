@@ -67,7 +67,8 @@ impl Api {
     }
 
     fn poll(&mut self, variables: &Value) -> Value {
-        let poll = POLL.replace("query One($id: ID!, $linesAfter: String) { order(id: $id) { ...Core } }", "");
+        let poll = POLL
+            .replace("query One($id: ID!, $linesAfter: String) { order(id: $id) { ...Core } }", "");
         self.ask(&poll, Some("Poll"), variables)
     }
 }
@@ -196,7 +197,8 @@ fn subscriptions_live_through_the_api() {
         webhookSubscriptionCreate(topic: $t, webhookSubscription: $s) {
             webhookSubscription { id topic uri format apiVersion { handle } }
             userErrors { field message } } }";
-    let variables = json!({"t": "ORDERS_CREATE", "s": {"uri": "http://127.0.0.1:1/a", "format": "JSON"}});
+    let variables =
+        json!({"t": "ORDERS_CREATE", "s": {"uri": "http://127.0.0.1:1/a", "format": "JSON"}});
     let made = api.ask(create, None, &variables);
     let made = &made["data"]["webhookSubscriptionCreate"];
     assert_eq!(made["userErrors"], json!([]));
@@ -236,7 +238,10 @@ fn the_app_sees_its_scopes_the_shop_and_the_versions() {
     );
     let data = &answer["data"];
     assert_eq!(data["currentAppInstallation"]["accessScopes"][0]["handle"], "read_orders");
-    assert_eq!(data["shop"], json!({"myshopifyDomain": "pine-and-wick.myshopify.com", "__typename": "Shop"}));
+    assert_eq!(
+        data["shop"],
+        json!({"myshopifyDomain": "pine-and-wick.myshopify.com", "__typename": "Shop"})
+    );
     assert_eq!(data["publicApiVersions"][3], json!({"handle": "2026-10", "supported": true}));
     assert_eq!(data["publicApiVersions"][4]["supported"], false);
 }
@@ -279,7 +284,10 @@ fn fields_picked_twice_are_one_and_aliases_are_kept() {
         None,
         &Value::Null,
     );
-    assert_eq!(answer["data"]["shop"], json!({"name": "Pine & Wick", "plan": {"shopifyPlus": false}}));
+    assert_eq!(
+        answer["data"]["shop"],
+        json!({"name": "Pine & Wick", "plan": {"shopifyPlus": false}})
+    );
     assert_eq!(answer["data"]["a"], json!({"name": "Pine & Wick"}));
     assert!(answer["data"]["b"]["id"].is_string());
 }
