@@ -30,7 +30,7 @@ impl Client {
                 Some(file) => Some(super::init::read_secret(file)?),
                 None => None,
             };
-            let http = builder().build().map_err(broken)?;
+            let http = builder().build().map_err(|error| broken(&error))?;
             let base = url.trim_end_matches('/').to_owned();
             return Ok(Self { http, place: base.clone(), base, token, json: global.json });
         }
@@ -45,7 +45,7 @@ impl Client {
     /// Over that private socket.
     pub(super) fn at_socket(socket: PathBuf, json: bool) -> Result<Self, CliError> {
         let place = socket.display().to_string();
-        let http = builder().unix_socket(socket).build().map_err(broken)?;
+        let http = builder().unix_socket(socket).build().map_err(|error| broken(&error))?;
         Ok(Self { http, base: "http://instasync".to_owned(), token: None, place, json })
     }
 
@@ -117,7 +117,7 @@ fn builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder().timeout(PATIENCE).no_proxy()
 }
 
-fn broken(error: reqwest::Error) -> CliError {
+fn broken(error: &reqwest::Error) -> CliError {
     CliError::new(Exit::Error, error.to_string())
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Args {
 /// Retries of the simulated shop come sixty times sooner than those of a real one.
 const RETRY_PACE: f64 = 1.0 / 60.0;
 
-pub(super) fn run(args: Args) -> Result<Exit, CliError> {
+pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     let home = Home::open(args.keep.as_deref(), args.listen)?;
     let source = LoadOptions {
         file: Some(home.config_file()),
@@ -60,7 +60,7 @@ pub(super) fn run(args: Args) -> Result<Exit, CliError> {
         let pages = daemon.private_addr().unwrap_or(args.listen);
         let here = Whereabouts { simulator: simulator.url(), pid: std::process::id() };
         let announced = here.announce();
-        welcome(&home, &args, pages, &daemon.link_code(), announced.is_ok());
+        welcome(&home, args, pages, &daemon.link_code(), announced.is_ok());
         if let Err(error) = &announced {
             tracing::warn!(%error, "`instasync simulate` has to be told where the demo is");
         }

@@ -137,10 +137,9 @@ pub(super) async fn run(args: Args, global: &Global) -> Result<Exit, CliError> {
     let shop = Shop::find(args.simulator)?;
     let (told, people): (Value, fn(&Value)) = match args.command {
         Command::Place { count, lines, payment, quiet } => {
-            let mut body = json!({"count": count, "lines": lines, "quiet": quiet});
-            if let Some(payment) = payment {
-                body["financial_status"] = Value::String(payment);
-            }
+            let body = json!({
+                "count": count, "lines": lines, "financial_status": payment, "quiet": quiet,
+            });
             (shop.post("orders", &body).await?, tell_placed)
         }
         Command::Edit { order, note } => {
@@ -175,9 +174,9 @@ pub(super) async fn run(args: Args, global: &Global) -> Result<Exit, CliError> {
         Command::List => (shop.call(Method::GET, "orders", None).await?, tell_list),
     };
     if global.json {
-        output::json(&told)
+        output::json(&told);
     } else {
-        people(&told)
+        people(&told);
     }
     Ok(Exit::Ok)
 }
@@ -280,7 +279,7 @@ fn tell_faults(faults: &Value) {
 // === The shop ===
 
 /// How long the shop may take; placing many orders takes a while.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The control routes of a simulated shop.
 struct Shop {
@@ -342,8 +341,7 @@ impl Shop {
             StatusCode::BAD_REQUEST => Exit::Usage,
             _ => Exit::Error,
         };
-        let sentence = answer["error"].as_str().unwrap_or("the simulated shop refused");
-        Err(CliError::new(exit, format!("{sentence}.")))
+        Err(CliError::new(exit, format!("{}.", cell(&answer, "error"))))
     }
 }
 

@@ -276,13 +276,11 @@ impl Order {
             }
             Action::Edit { note: None } => self.edit(chance, fresh_id)?,
             Action::Cancel { reason } => self.cancel(reason, stamp, fresh_id)?,
-            Action::Archive => match self.closed_at {
-                Some(_) => Done::Nothing,
-                None => {
-                    self.closed_at = Some(stamp);
-                    Done::Changed(Vec::new())
-                }
-            },
+            Action::Archive if self.closed_at.is_some() => Done::Nothing,
+            Action::Archive => {
+                self.closed_at = Some(stamp);
+                Done::Changed(Vec::new())
+            }
             Action::Unarchive => match (self.closed_at, self.cancelled_at) {
                 (_, Some(_)) => return Err(Impossible("Cannot open an order that is canceled")),
                 (None, None) => Done::Nothing,
@@ -298,7 +296,7 @@ impl Order {
                 self.deleted_at = Some(stamp);
                 Done::Deleted
             }
-            Action::Revive => self.revive()?,
+            Action::Revive => self.revive(),
         };
         if done != Done::Nothing {
             self.touched(now);
@@ -437,9 +435,9 @@ impl Order {
         Ok(Done::Changed(vec![Told::Paid]))
     }
 
-    fn revive(&mut self) -> Result<Done, Impossible> {
+    fn revive(&mut self) -> Done {
         if self.cancelled_at.is_none() && self.deleted_at.is_none() {
-            return Ok(Done::Nothing);
+            return Done::Nothing;
         }
         if self.cancelled_at.take().is_some() {
             self.closed_at = None;
@@ -448,7 +446,7 @@ impl Order {
             self.lines.iter_mut().for_each(|line| line.current_quantity = line.quantity);
         }
         self.deleted_at = None;
-        Ok(Done::Changed(Vec::new()))
+        Done::Changed(Vec::new())
     }
 }
 

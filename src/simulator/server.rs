@@ -35,7 +35,8 @@ fn not_found() -> HttpResponse {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Grant {
-    grant_type: String,
+    #[serde(rename = "grant_type")]
+    kind: String,
     client_id: String,
     client_secret: String,
 }
@@ -55,7 +56,7 @@ async fn access_token(cart: Data<Cart>, request: HttpRequest, body: Bytes) -> Ht
     let refuse = |status: StatusCode, error: &str, sentence: &str| {
         HttpResponse::build(status).json(json!({"error": error, "error_description": sentence}))
     };
-    if grant.grant_type != "client_credentials" {
+    if grant.kind != "client_credentials" {
         let sentence = "This shop gives tokens for client_credentials only.";
         return refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type", sentence);
     }

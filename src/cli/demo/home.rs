@@ -34,19 +34,12 @@ pub(super) struct Home {
 impl Home {
     /// A temporary folder, or the one to keep, with everything a start needs in it.
     pub(super) fn open(keep: Option<&Path>, private: SocketAddr) -> Result<Self, CliError> {
-        let (folder, temporary) = match keep {
-            Some(folder) => {
-                let made = std::path::absolute(folder).and_then(|folder| {
-                    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-                    Ok(folder)
-                });
-                (made.map_err(|error| cannot(folder, &error))?, None)
-            }
-            None => {
-                let temporary = tempfile::Builder::new().prefix("instasync-demo-").tempdir();
-                let temporary = temporary.map_err(|error| cannot(&std::env::temp_dir(), &error))?;
-                (temporary.path().to_owned(), Some(temporary))
-            }
+        let (folder, temporary) = if let Some(folder) = keep {
+            (kept(folder).map_err(|error| cannot(folder, &error))?, None)
+        } else {
+            let temporary = tempfile::Builder::new().prefix("instasync-demo-").tempdir();
+            let temporary = temporary.map_err(|error| cannot(&std::env::temp_dir(), &error))?;
+            (temporary.path().to_owned(), Some(temporary))
         };
         // Who holds the folder is told before anything in it is touched. The daemon takes the lock
         // again, for as long as it runs.
@@ -105,17 +98,24 @@ impl Home {
         for (key, value) in self.settings() {
             let (section, name) = key.split_once('.').unwrap_or((key, ""));
             if section != current {
-                text.push_str(&format!("\n[{section}]\n"));
+                text.extend(["\n[", section, "]\n"]);
                 current = section;
             }
             let value = match value.parse::<bool>() {
                 Ok(truth) => toml::Value::from(truth),
                 Err(_text) => toml::Value::from(value),
             };
-            text.push_str(&format!("{name} = {value}\n"));
+            text.extend([name, " = ", &value.to_string(), "\n"]);
         }
         std::fs::write(self.config_file(), text)
     }
+}
+
+/// The folder to keep, made if it is missing, by its full path.
+fn kept(folder: &Path) -> std::io::Result<PathBuf> {
+    let folder = std::path::absolute(folder)?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+    Ok(folder)
 }
 
 /// Makes what is missing in the folder.

@@ -54,9 +54,7 @@ async fn connect(client: &Client, cart: &Cart, api_url: &str) -> Result<(), CliE
     if status.is_success() || status == StatusCode::CONFLICT {
         return Ok(());
     }
-    let detail =
-        answer["detail"].as_str().or(answer["title"].as_str()).unwrap_or("no reason given");
-    Err(CliError::new(Exit::Error, format!("{status}: {detail}")))
+    Err(CliError::new(Exit::Error, format!("{status}: {}", output::cell(&answer, "detail"))))
 }
 
 /// One step: always an order; now and then what carts do to orders that are there already.

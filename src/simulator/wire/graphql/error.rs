@@ -39,22 +39,29 @@ impl GraphqlError {
     }
 
     /// As it is answered.
-    pub(super) fn to_json(&self) -> Value {
-        let mut error = json!({"message": self.message});
+    fn to_json(&self) -> Value {
+        let mut error = Map::new();
+        error.insert("message".to_owned(), json!(self.message));
         if let Some(at) = self.position {
-            error["locations"] = json!([{"line": at.line, "column": at.column}]);
+            let locations = json!([{"line": at.line, "column": at.column}]);
+            error.insert("locations".to_owned(), locations);
         }
         if !self.path.is_empty() {
-            error["path"] = json!(self.path);
+            error.insert("path".to_owned(), json!(self.path));
         }
         let mut extensions = self.details.clone();
         extensions.insert("code".to_owned(), json!(self.code));
-        error["extensions"] = Value::Object(extensions);
-        error
+        error.insert("extensions".to_owned(), Value::Object(extensions));
+        Value::Object(error)
     }
+}
+
+/// The entry `errors` of an answer.
+pub(super) fn list(errors: &[GraphqlError]) -> Value {
+    errors.iter().map(GraphqlError::to_json).collect()
 }
 
 /// A whole answer of nothing but errors.
 pub(super) fn answer(errors: &[GraphqlError]) -> Value {
-    json!({"errors": errors.iter().map(GraphqlError::to_json).collect::<Vec<_>>()})
+    json!({"errors": list(errors)})
 }

@@ -11,7 +11,7 @@ mod search;
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use self::cursor::Place;
 use self::error::{GraphqlError, answer};
@@ -56,7 +56,7 @@ impl Engine<'_> {
         if !self.bucket.take(requested, self.now) {
             return throttled(self.bucket, requested);
         }
-        let (mut data, mut errors, mut searches) = (serde_json::Map::new(), Vec::new(), Vec::new());
+        let (mut data, mut errors, mut searches) = (Map::new(), Vec::new(), Vec::new());
         let mut actual = if plan.mutation { 10.0 } else { 0.0 };
         for field in &plan.fields {
             searches.extend(warnings(field));
@@ -67,24 +67,21 @@ impl Engine<'_> {
                     actual += points;
                     data.extend(picked.as_object().cloned().unwrap_or_default());
                 }
-                Err(error) => errors.push(error.to_json()),
+                Err(error) => errors.push(error),
             }
         }
         let actual = (actual.ceil() as u32).min(requested);
         self.bucket.give_back(requested - actual);
-        let mut body = json!({
-            "data": data,
-            "extensions": {"cost": self.bucket.report(requested, Some(actual))},
-        });
-        if !errors.is_empty() {
-            // Null where a value must be: all of it is null.
-            body["data"] = Value::Null;
-            body["errors"] = Value::Array(errors);
-        }
+        let mut extensions = Map::new();
+        extensions.insert("cost".to_owned(), self.bucket.report(requested, Some(actual)));
         if !searches.is_empty() {
-            body["extensions"]["search"] = Value::Array(searches);
+            extensions.insert("search".to_owned(), Value::Array(searches));
         }
-        body
+        if errors.is_empty() {
+            return json!({"data": data, "extensions": extensions});
+        }
+        // Null where a value must be: all of it is null.
+        json!({"data": null, "errors": error::list(&errors), "extensions": extensions})
     }
 
     /// The full value of a root field.
@@ -262,9 +259,8 @@ fn too_expensive(requested: u32) -> Value {
 /// What a shop says whose bucket does not hold what was asked for.
 pub(in crate::simulator) fn throttled(bucket: &Bucket, requested: u32) -> Value {
     let error = GraphqlError::new("THROTTLED", "Throttled").with("documentation", LIMITS);
-    let mut body = answer(&[error]);
-    body["extensions"] = json!({"cost": bucket.report(requested, None)});
-    body
+    let cost = bucket.report(requested, None);
+    json!({"errors": error::list(&[error]), "extensions": {"cost": cost}})
 }
 
 #[cfg(test)]

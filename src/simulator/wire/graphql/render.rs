@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::simulator::order::{Financial, Fulfilment, Line, Order};
 use crate::simulator::shop::{Profile, Subscription};
+use crate::simulator::time::At;
 use crate::simulator::wire::{gid, money};
 
 /// An `Order`.
@@ -27,10 +28,10 @@ pub(super) fn order(order: &Order, shop: &Profile) -> Value {
         "createdAt": order.placed_at.utc(),
         "processedAt": order.placed_at.utc(),
         "updatedAt": order.updated_at.utc(),
-        "cancelledAt": order.cancelled_at.map(|at| at.utc()),
+        "cancelledAt": order.cancelled_at.map(At::utc),
         "cancelReason": order.cancel_reason.as_ref().map(|reason| reason.to_uppercase()),
         "closed": order.closed_at.is_some(),
-        "closedAt": order.closed_at.map(|at| at.utc()),
+        "closedAt": order.closed_at.map(At::utc),
         "edited": order.edited,
         "test": order.test,
         "note": order.note,
@@ -83,13 +84,13 @@ fn address(order: &Order) -> Value {
 }
 
 fn line_item(line: &Line, shop: &Profile) -> Value {
-    let of = |kind, id: u64| json!({"id": gid(kind, id), "legacyResourceId": id.to_string()});
     let variant = line.variant_id.map(|id| {
-        let mut variant = of("ProductVariant", id);
-        variant["sku"] = json!(line.sku);
-        variant["barcode"] = Value::Null;
-        variant
+        let gid = gid("ProductVariant", id);
+        json!({"id": gid, "legacyResourceId": id.to_string(), "sku": line.sku, "barcode": null})
     });
+    let product = line
+        .product_id
+        .map(|id| json!({"id": gid("Product", id), "legacyResourceId": id.to_string()}));
     json!({
         "id": gid("LineItem", line.id),
         "name": line.title,
@@ -102,7 +103,7 @@ fn line_item(line: &Line, shop: &Profile) -> Value {
         "requiresShipping": true,
         "variantTitle": null,
         "variant": variant,
-        "product": line.product_id.map(|id| of("Product", id)),
+        "product": product,
         "originalUnitPriceSet": money_bag(line.cents, shop),
         "originalTotalSet": money_bag(line.cents * i64::from(line.quantity), shop),
         "discountedTotalSet": money_bag(line.cents * i64::from(line.quantity), shop),
@@ -165,7 +166,6 @@ pub(super) fn installation(shop: &Profile) -> Value {
 mod tests {
     use super::*;
     use crate::simulator::catalogue::{self, Wish};
-    use crate::simulator::time::At;
     use crate::simulator::wire::graphql::schema::SCHEMA;
 
     #[test]

@@ -132,7 +132,7 @@ fn choose<'d, 'q>(
                     name: query.name.as_deref(),
                     variables: &query.variable_definitions,
                     selections: &query.selection_set,
-                })
+                });
             }
             Definition::Operation(OperationDefinition::Mutation(mutation)) => {
                 operations.push(Operation {
@@ -274,7 +274,9 @@ impl<'d, 'q> Reading<'d, 'q> {
                     self.inside(&inline.selection_set, ty, on, inline.position, path)
                 }
             };
-            found.into_iter().for_each(|field| merge(&mut picked, field));
+            for field in found {
+                merge(&mut picked, field);
+            }
         }
         picked
     }
@@ -421,15 +423,14 @@ impl<'d, 'q> Reading<'d, 'q> {
                 }
             }
             query::Value::List(items) => {
-                items
-                    .iter()
-                    .for_each(|item| self.variables_in(item, argument, None, position, path));
+                for item in items {
+                    self.variables_in(item, argument, None, position, path);
+                }
             }
             query::Value::Object(fields) => {
-                let mut values = fields.values();
-                values.by_ref().for_each(|value| {
+                for value in fields.values() {
                     self.variables_in(value, argument, None, position, path);
-                });
+                }
             }
             _ => {}
         }
