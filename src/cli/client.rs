@@ -1,5 +1,6 @@
 //! Talking to the running daemon.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
@@ -24,14 +25,12 @@ pub(super) struct Client {
 impl Client {
     /// Over the private socket of the configuration, or over `--url`.
     pub(super) fn new(global: &Global) -> Result<Self, CliError> {
-        let builder = reqwest::Client::builder().timeout(PATIENCE).no_proxy();
-        let broken = |error: reqwest::Error| CliError::new(Exit::Error, error.to_string());
         if let Some(url) = &global.url {
             let token = match &global.token_file {
                 Some(file) => Some(super::init::read_secret(file)?),
                 None => None,
             };
-            let http = builder.build().map_err(broken)?;
+            let http = builder().build().map_err(|error| broken(&error))?;
             let base = url.trim_end_matches('/').to_owned();
             return Ok(Self { http, place: base.clone(), base, token, json: global.json });
         }
@@ -40,9 +39,14 @@ impl Client {
         let socket = config.private.socket.ok_or_else(|| {
             CliError::new(Exit::Configuration, "private.socket is not set; use --url and a token.")
         })?;
+        Self::at_socket(socket, global.json)
+    }
+
+    /// Over that private socket.
+    pub(super) fn at_socket(socket: PathBuf, json: bool) -> Result<Self, CliError> {
         let place = socket.display().to_string();
-        let http = builder.unix_socket(socket).build().map_err(broken)?;
-        Ok(Self { http, base: "http://instasync".to_owned(), token: None, place, json: global.json })
+        let http = builder().unix_socket(socket).build().map_err(|error| broken(&error))?;
+        Ok(Self { http, base: "http://instasync".to_owned(), token: None, place, json })
     }
 
     /// Whether the person wants JSON.
@@ -107,6 +111,14 @@ impl Client {
     pub(super) fn show(&self, answer: &Value, people: impl FnOnce()) {
         if self.json { output::json(answer) } else { people() }
     }
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().timeout(PATIENCE).no_proxy()
+}
+
+fn broken(error: &reqwest::Error) -> CliError {
+    CliError::new(Exit::Error, error.to_string())
 }
 
 /// A problem as one sentence, with its fields.

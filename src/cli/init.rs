@@ -44,7 +44,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
-fn write_new(path: &Path, mode: u32, text: &str) -> std::io::Result<()> {
+/// Writes a file that must not be there yet.
+pub(super) fn write_new(path: &Path, mode: u32, text: &str) -> std::io::Result<()> {
     let mut file = std::fs::File::options().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()

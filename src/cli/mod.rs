@@ -126,7 +126,7 @@ pub fn run(cli: Cli) -> Exit {
     let Cli { global, command } = cli;
     let outcome = match command {
         Command::Serve => serve::run(&global),
-        Command::Demo(args) => demo::run(args),
+        Command::Demo(args) => demo::run(&args),
         Command::Migrate => migrate::run(&global),
         Command::Init(args) => init::run(&args),
         Command::CheckConfig => configuration::check(&global),
