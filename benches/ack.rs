@@ -7,7 +7,13 @@
 //!
 //! `scripts/bench` runs it. Options: `--seconds 5 --rounds 3 --stores 100 --connections 1,32,256`.
 
-#![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 mod server;
 
@@ -22,12 +28,12 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use instasync::simulator::order_body;
 use sha2::Sha256;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use server::order::order_body;
 use server::{DAEMON, Server, serve, start};
 
 /// Different orders that are sent; each delivery has an id of its own.
@@ -42,8 +48,7 @@ struct Options {
 }
 
 fn options() -> Options {
-    let mut options =
-        Options { seconds: 5, rounds: 3, stores: 100, connections: vec![1, 32, 256] };
+    let mut options = Options { seconds: 5, rounds: 3, stores: 100, connections: vec![1, 32, 256] };
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut rest = arguments.iter();
     while let Some(name) = rest.next() {
@@ -70,11 +75,24 @@ fn daemon(name: &'static str, folder: &Path, stores: usize, paused: bool) -> Ser
         let secret = folder.join("secret");
         std::fs::write(&secret, secret_of(store)).unwrap();
         let slug = format!("shop-{store}");
-        run(&config, &[
-            "store", "add", "--channel", "shopify", "--domain", &format!("{slug}.myshopify.com"),
-            "--name", &slug, "--client-id", "c", "--client-secret-file",
-            &secret.to_string_lossy(), "--no-connect",
-        ]);
+        run(
+            &config,
+            &[
+                "store",
+                "add",
+                "--channel",
+                "shopify",
+                "--domain",
+                &format!("{slug}.myshopify.com"),
+                "--name",
+                &slug,
+                "--client-id",
+                "c",
+                "--client-secret-file",
+                &secret.to_string_lossy(),
+                "--no-connect",
+            ],
+        );
         if paused {
             run(&config, &["store", "pause", &slug]);
         }
@@ -106,7 +124,7 @@ fn requests(stores: usize) -> Vec<Request> {
     (0..ORDERS)
         .map(|n| {
             let store = n % stores;
-            let body = order_body(1, n as u64, BODY_BYTES);
+            let body = order_body(n as u64, BODY_BYTES);
             let secret = secret_of(store);
             let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret.as_bytes()).unwrap();
             mac.update(&body);
@@ -140,7 +158,12 @@ struct Figures {
 
 static DELIVERY: AtomicU64 = AtomicU64::new(1);
 
-async fn load(server: &Server, requests: &Arc<Vec<Request>>, connections: usize, seconds: u64) -> Figures {
+async fn load(
+    server: &Server,
+    requests: &Arc<Vec<Request>>,
+    connections: usize,
+    seconds: u64,
+) -> Figures {
     let cpu = server.cpu();
     let begin = Instant::now();
     let until = begin + Duration::from_secs(seconds);
@@ -256,18 +279,22 @@ fn main() {
         daemon("journal and apply", &folder.path().join("applying"), options.stores, false),
     ];
     let requests = Arc::new(requests(options.stores));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap();
-    println!("\n| connections | server | acks/s | of HMAC only | p50 ms | p99 ms | CPU µs/hook | RSS MiB | refused |");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    println!(
+        "\n| connections | server | acks/s | of HMAC only | p50 ms | p99 ms | CPU µs/hook | RSS MiB | refused |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|");
     for connections in &options.connections {
         let mut rounds = [const { Vec::new() }; 3];
         for _ in 0..options.rounds {
             for (server, figures) in servers.iter().zip(&mut rounds) {
-                figures.push(runtime.block_on(load(server, &requests, *connections, options.seconds)));
+                figures.push(runtime.block_on(load(
+                    server,
+                    &requests,
+                    *connections,
+                    options.seconds,
+                )));
             }
         }
         let bare = median(&rounds[0]).rate;
@@ -275,7 +302,14 @@ fn main() {
             let f = median(figures);
             println!(
                 "| {connections} | {} | {:.0} | {:.0} % | {:.2} | {:.2} | {:.0} | {} | {} |",
-                server.name, f.rate, 100.0 * f.rate / bare, f.p50, f.p99, f.cpu, server.resident_kib() / 1024, f.refused
+                server.name,
+                f.rate,
+                100.0 * f.rate / bare,
+                f.p50,
+                f.p99,
+                f.cpu,
+                server.resident_kib() / 1024,
+                f.refused
             );
         }
     }

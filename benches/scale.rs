@@ -3,7 +3,13 @@
 //!
 //! `scripts/bench --scale` runs it. Options: `--stores 100000 --orders 1000000 --open 10000 --rounds 5`.
 
-#![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 mod server;
 
@@ -27,13 +33,13 @@ use instasync::ledger::{
     Commit, DeliveryKey, Ledger, NewEvent, NewStore, OrderWrite, StoreHealth, StoreRow, Write,
     Written,
 };
-use instasync::simulator::order_body;
 use instasync::vault::Vault;
 use sha2::Sha256;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use server::order::order_body;
 use server::{MASTER_KEY, Server, serve, start};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
@@ -54,7 +60,8 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut rest = arguments.iter();
     while let Some(name) = rest.next() {
-        let mut number = || rest.next().unwrap_or_else(|| panic!("{name} takes a number")).parse().unwrap();
+        let mut number =
+            || rest.next().unwrap_or_else(|| panic!("{name} takes a number")).parse().unwrap();
         match name.as_str() {
             "--stores" => large.stores = number(),
             "--orders" => large.orders = number(),
@@ -67,7 +74,9 @@ fn main() {
     }
     let small = Size { stores: 10, orders: 1000, open: 100 };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    println!("| stores | orders | open events | first ack ms (median) | worst ms | RSS MiB idle | B per idle store |");
+    println!(
+        "| stores | orders | open events | first ack ms (median) | worst ms | RSS MiB idle | B per idle store |"
+    );
     println!("|---|---|---|---|---|---|---|");
     let mut base = None;
     for size in [small, large] {
@@ -102,7 +111,7 @@ fn main() {
 
 /// Starts the daemon and delivers at once; the time from exec to the answer.
 async fn first_ack(folder: &Path, round: usize) -> (Duration, Server) {
-    let body = order_body(1, 900_000_000 + round as u64, 6400);
+    let body = order_body(900_000_000 + round as u64, 6400);
     let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(SECRET.as_bytes()).unwrap();
     mac.update(&body);
     let signature = BASE64_STANDARD.encode(mac.finalize().into_bytes());
@@ -178,7 +187,8 @@ async fn book(folder: &Path, size: Size) {
     }
     let open: Vec<usize> = (0..size.open).collect();
     for some in open.chunks(BATCH) {
-        let batch: Vec<Write> = some.iter().map(|n| Write::Journal(event(*n, size.stores))).collect();
+        let batch: Vec<Write> =
+            some.iter().map(|n| Write::Journal(event(*n, size.stores))).collect();
         ledger.write(&batch).await.unwrap();
     }
     ledger.close().await.unwrap();
@@ -291,7 +301,7 @@ fn event(n: usize, stores: usize) -> NewEvent {
         delivery_id: Some(format!("open-{n}")),
         key: DeliveryKey::of("orders/create", &format!("open-{n}")),
         cart_order_id: None,
-        body: Bytes::from(order_body(1, 700_000_000 + n as u64, 6400)),
+        body: Bytes::from(order_body(700_000_000 + n as u64, 6400)),
         received_at: NOW,
         triggered_at: None,
         by: None,

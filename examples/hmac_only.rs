@@ -38,7 +38,9 @@ async fn serve(runtime: &tokio::runtime::Runtime) {
         .skip(1)
         .filter_map(|argument| {
             let (slug, secret) = argument.split_once('=')?;
-            Some(Write::AddStore(Box::new(NewStore { row: store(&directory, slug, secret, &clock) })))
+            Some(Write::AddStore(Box::new(NewStore {
+                row: store(&directory, slug, secret, &clock),
+            })))
         })
         .collect();
     ledger.write(&stores).await.unwrap();

@@ -187,10 +187,7 @@ impl Directory {
         }
         let row = self.ledger.store(id).await?.ok_or(SecretsError::Unknown)?;
         let opened = Arc::new(self.open(&row)?.signing_keys());
-        self.keys
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id, Arc::clone(&opened));
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&opened));
         Ok(opened)
     }
 

@@ -20,7 +20,7 @@
 
 pub mod actor;
 pub mod channel;
-//pub mod cli;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;

@@ -1,5 +1,9 @@
 //! A daemon or its twin in a process of its own, and what it costs.
 
+#![allow(dead_code, reason = "each bench uses a part of it")]
+
+pub mod order;
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

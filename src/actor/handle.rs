@@ -125,7 +125,6 @@ pub struct Ask {
     pub if_version: Option<u64>,
 }
 
-
 impl ActorView {
     /// A store that has no actor now.
     pub(super) fn passive(slug: &str, paused: bool) -> Self {

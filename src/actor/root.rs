@@ -97,8 +97,12 @@ impl Actors {
             arbiter: arbiter.clone(),
         };
 
-        let writer =
-            WriterHandle::new(Arc::clone(&ledger), queues, clock.clone(), foundation.write_deadline);
+        let writer = WriterHandle::new(
+            Arc::clone(&ledger),
+            queues,
+            clock.clone(),
+            foundation.write_deadline,
+        );
         let handle = writer.clone();
         let made = vital.start("writer", move |up| Writer::new(&handle, up.clone()))?;
         writer.attach(made.addr);

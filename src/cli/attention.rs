@@ -13,7 +13,12 @@ pub(super) async fn run(global: &Global) -> Result<Exit, CliError> {
             return talk("Nothing needs you.");
         }
         for item in items {
-            data(&format!("{}  {}  {}", cell(item, "severity"), cell(item, "store"), cell(item, "text")));
+            data(&format!(
+                "{}  {}  {}",
+                cell(item, "severity"),
+                cell(item, "store"),
+                cell(item, "text")
+            ));
         }
     });
     Ok(Exit::Ok)

@@ -124,7 +124,8 @@ fn broken(error: &reqwest::Error) -> CliError {
 /// A problem as one sentence, with its fields.
 fn problem(status: StatusCode, body: &Value) -> CliError {
     let detail = body["detail"].as_str().or(body["title"].as_str());
-    let mut sentence = detail.map_or_else(|| format!("the daemon answered {status}."), str::to_owned);
+    let mut sentence =
+        detail.map_or_else(|| format!("the daemon answered {status}."), str::to_owned);
     for field in body["errors"].as_array().map(Vec::as_slice).unwrap_or_default() {
         let (pointer, detail) = (output::cell(field, "pointer"), output::cell(field, "detail"));
         sentence = format!("{sentence}\n  {}: {detail}", pointer.trim_start_matches('/'));

@@ -32,13 +32,13 @@ pub(super) fn run(command: &Command, global: &Global) -> Result<Exit, CliError> 
     let (config, sources) = Config::load(options)?;
     let rows = sources.rows(&config);
     if global.json {
-        let entry = |(key, value, source): &(&str, String, String)| {
-            serde_json::json!({"key": key, "value": value.trim_matches('"'), "source": source})
-        };
+        let entry = |(key, value, source): &(&str, String, String)| serde_json::json!({"key": key, "value": value.trim_matches('"'), "source": source});
         output::json(&rows.iter().map(entry).collect());
     } else {
-        let rows: Vec<_> =
-            rows.into_iter().map(|(key, value, source)| vec![key.to_owned(), value, source]).collect();
+        let rows: Vec<_> = rows
+            .into_iter()
+            .map(|(key, value, source)| vec![key.to_owned(), value, source])
+            .collect();
         output::table(&["KEY", "VALUE", "SOURCE"], &rows, "no keys");
     }
     Ok(Exit::Ok)

@@ -65,7 +65,8 @@ pub(super) async fn run(global: &Global) -> Result<Exit, CliError> {
         output::json(&json!({"data": lines.iter().map(entry).collect::<Vec<_>>()}));
     } else {
         for line in &lines {
-            let mend = if line.mend.is_empty() { String::new() } else { format!(": {}", line.mend) };
+            let mend =
+                if line.mend.is_empty() { String::new() } else { format!(": {}", line.mend) };
             data(&format!("{:4}  {}{mend}", line.level.word(), line.what));
         }
         if worst == Level::Ok {
@@ -123,8 +124,7 @@ fn machine(config: &Config, lines: &mut Vec<Line>) {
 
 /// Free space of the disk under a folder, as `df` tells it.
 fn free_mib(folder: &Path) -> Option<u64> {
-    let output =
-        std::process::Command::new("df").args(["-Pm", "--"]).arg(folder).output().ok()?;
+    let output = std::process::Command::new("df").args(["-Pm", "--"]).arg(folder).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
 }
@@ -170,11 +170,9 @@ fn store_line(store: &Value) -> Line {
             );
             line(Level::Fail, what, mend)
         }
-        "paused" => line(
-            Level::Warn,
-            what,
-            format!("instasync store resume {}", cell(store, "slug")),
-        ),
+        "paused" => {
+            line(Level::Warn, what, format!("instasync store resume {}", cell(store, "slug")))
+        }
         _ => line(Level::Ok, what, ""),
     }
 }

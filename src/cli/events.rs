@@ -49,7 +49,8 @@ pub(super) async fn run(command: Command, global: &Global) -> Result<Exit, CliEr
             }
             let page = client.get(&path).await?;
             client.show(&page, || {
-                let paths = ["id", "store", "topic", "state", "reason", "cart_order_id", "received_at"];
+                let paths =
+                    ["id", "store", "topic", "state", "reason", "cart_order_id", "received_at"];
                 let head = ["EVENT", "STORE", "TOPIC", "STATE", "REASON", "CART ORDER", "RECEIVED"];
                 table(&head, &rows(&page, &paths), "No event fits.");
             });

@@ -27,7 +27,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     }
     let written = || -> std::io::Result<()> {
         std::fs::create_dir_all(&credentials)?;
-        std::fs::set_permissions(&credentials, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+        std::fs::set_permissions(
+            &credentials,
+            std::os::unix::fs::PermissionsExt::from_mode(0o700),
+        )?;
         write_new(&key, 0o600, &MasterKey::random().to_text())?;
         write_new(&config, 0o644, &sample(&key))
     };
@@ -35,7 +38,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         CliError::new(Exit::Error, format!("{} cannot be written: {error}", args.dir.display()))
     })?;
     output::talk(&format!("Wrote {} and {}.", config.display(), key.display()));
-    output::talk("Keep a copy of the master key in a safe place: without it, stored credentials cannot be opened.\n");
+    output::talk(
+        "Keep a copy of the master key in a safe place: without it, stored credentials cannot be opened.\n",
+    );
     output::talk("Next:");
     output::talk(&format!("  edit {}        set public.url", config.display()));
     output::talk("  instasync check-config");

@@ -117,9 +117,11 @@ pub(super) async fn run(command: Command, global: &Global) -> Result<Exit, CliEr
         }
         Command::Ship { order, tracking_number, carrier, tracking_url } => {
             let mut body = json!({});
-            for (name, value) in
-                [("tracking_number", tracking_number), ("carrier", carrier), ("tracking_url", tracking_url)]
-            {
+            for (name, value) in [
+                ("tracking_number", tracking_number),
+                ("carrier", carrier),
+                ("tracking_url", tracking_url),
+            ] {
                 if let Some(value) = value {
                     body[name] = Value::String(value);
                 }
@@ -148,7 +150,16 @@ async fn show_list(client: &Client, list: &List) -> Result<Exit, CliError> {
     }
     let page = client.get(&path).await?;
     client.show(&page, || {
-        let paths = ["order_number", "store", "cart_order_name", "status", "flags", "totals.total", "currency", "created_at"];
+        let paths = [
+            "order_number",
+            "store",
+            "cart_order_name",
+            "status",
+            "flags",
+            "totals.total",
+            "currency",
+            "created_at",
+        ];
         let head = ["ORDER", "STORE", "IN THE CART", "STATUS", "FLAGS", "TOTAL", "", "IMPORTED"];
         table(&head, &rows(&page, &paths), "No order fits.");
     });
@@ -163,7 +174,9 @@ async fn find(client: &Client, word: &str) -> Result<Value, CliError> {
     let page = client.get(&format!("/api/v1/orders?q={}", escape(word))).await?;
     match page["data"].as_array().map(Vec::as_slice) {
         Some([order]) => Ok(order.clone()),
-        Some([]) | None => Err(CliError::new(Exit::NotFound, format!("no order is called {word:?}."))),
+        Some([]) | None => {
+            Err(CliError::new(Exit::NotFound, format!("no order is called {word:?}.")))
+        }
         Some(several) => {
             let ids: Vec<_> = several.iter().map(|order| cell(order, "id")).collect();
             let sentence = format!("{word:?} names several orders; say which: {}", ids.join(", "));
@@ -178,7 +191,10 @@ async fn act(client: &Client, order: &str, verb: &str, body: &Value) -> Result<E
     let changed = client.post(&format!("/api/v1/orders/{}/{verb}", escape(&id)), body).await?;
     client.show(&changed, || {
         let status = cell(&changed, "status").replace('_', " ");
-        talk(&format!("{} is {status}. Its story: instasync order why {id}", cell(&changed, "order_number")));
+        talk(&format!(
+            "{} is {status}. Its story: instasync order why {id}",
+            cell(&changed, "order_number")
+        ));
     });
     Ok(Exit::Ok)
 }
@@ -191,9 +207,16 @@ async fn fetch(client: &Client, store: &str, order: &str) -> Result<Exit, CliErr
         client.call(reqwest::Method::POST, &path, Some(&json!({field: order}))).await?;
     client.show(&answer, || {
         if status == StatusCode::ACCEPTED {
-            talk(&format!("It goes on in the background: instasync runs show {}", cell(&answer, "runs.0.id")));
+            talk(&format!(
+                "It goes on in the background: instasync runs show {}",
+                cell(&answer, "runs.0.id")
+            ));
         } else {
-            talk(&format!("{} is up to date ({}).", cell(&answer, "order_number"), cell(&answer, "status")));
+            talk(&format!(
+                "{} is up to date ({}).",
+                cell(&answer, "order_number"),
+                cell(&answer, "status")
+            ));
         }
     });
     Ok(Exit::Ok)
@@ -201,9 +224,8 @@ async fn fetch(client: &Client, store: &str, order: &str) -> Result<Exit, CliErr
 
 async fn why(client: &Client, what: &str) -> Result<Exit, CliError> {
     let found = client.get(&format!("/api/v1/lookup?q={}", escape(what))).await?;
-    let nothing = ["orders", "events"]
-        .iter()
-        .all(|list| found[*list].as_array().is_none_or(Vec::is_empty));
+    let nothing =
+        ["orders", "events"].iter().all(|list| found[*list].as_array().is_none_or(Vec::is_empty));
     if client.wants_json() {
         print_json(&found);
     } else {

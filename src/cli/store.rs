@@ -14,7 +14,9 @@ use super::{CliError, Exit, Global};
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Connect a store.
-    #[command(after_help = "Example:\n  instasync store add --channel shopify --domain pine.myshopify.com \\\n      --name \"Pine & Wick\" --client-id 0123 --client-secret-file ./secret")]
+    #[command(
+        after_help = "Example:\n  instasync store add --channel shopify --domain pine.myshopify.com \\\n      --name \"Pine & Wick\" --client-id 0123 --client-secret-file ./secret"
+    )]
     Add(Box<Add>),
     /// All stores.
     List,
@@ -122,10 +124,22 @@ pub(super) async fn run(command: Command, global: &Global) -> Result<Exit, CliEr
         Command::List => {
             let list = client.get("/api/v1/stores").await?;
             client.show(&list, || {
-                let paths =
-                    ["slug", "name", "channel", "domain", "health.connection", "health.waiting", "health.set_aside"];
-                let head = ["STORE", "NAME", "CHANNEL", "DOMAIN", "CONNECTION", "WAITING", "SET ASIDE"];
-                table(&head, &rows(&list, &paths), "No store yet. Connect one: instasync store add --help");
+                let paths = [
+                    "slug",
+                    "name",
+                    "channel",
+                    "domain",
+                    "health.connection",
+                    "health.waiting",
+                    "health.set_aside",
+                ];
+                let head =
+                    ["STORE", "NAME", "CHANNEL", "DOMAIN", "CONNECTION", "WAITING", "SET ASIDE"];
+                table(
+                    &head,
+                    &rows(&list, &paths),
+                    "No store yet. Connect one: instasync store add --help",
+                );
             });
             Ok(Exit::Ok)
         }
@@ -137,7 +151,9 @@ pub(super) async fn run(command: Command, global: &Global) -> Result<Exit, CliEr
         Command::Set(set) => change(&client, set).await,
         Command::Pause { store } => {
             client.post(&format!("/admin/stores/{store}/pause"), &json!({})).await?;
-            talk(&format!("{store} is paused; its webhooks are stored. Go on: instasync store resume {store}"));
+            talk(&format!(
+                "{store} is paused; its webhooks are stored. Go on: instasync store resume {store}"
+            ));
             Ok(Exit::Ok)
         }
         Command::Resume { store } => {
@@ -146,7 +162,8 @@ pub(super) async fn run(command: Command, global: &Global) -> Result<Exit, CliEr
             Ok(Exit::Ok)
         }
         Command::Restart { store } => {
-            let restarted = client.post(&format!("/admin/stores/{store}/restart"), &json!({})).await?;
+            let restarted =
+                client.post(&format!("/admin/stores/{store}/restart"), &json!({})).await?;
             client.show(&restarted, || {
                 talk(&format!("{store} was restarted; incarnation {}.", restarted["incarnation"]));
             });
@@ -154,7 +171,10 @@ pub(super) async fn run(command: Command, global: &Global) -> Result<Exit, CliEr
         }
         Command::Reconnect(Reconnect { store, secrets }) => {
             let body = json!({"credentials": credentials(&secrets)?});
-            let found = client.call(Method::PATCH, &format!("/api/v1/stores/{store}"), Some(&body)).await?.1;
+            let found = client
+                .call(Method::PATCH, &format!("/api/v1/stores/{store}"), Some(&body))
+                .await?
+                .1;
             client.show(&found, || {
                 talk(&format!("{store} is connected: {}.", cell(&found, "health.connection")));
                 tell_gaps(&found);
@@ -217,8 +237,11 @@ async fn change(client: &Client, set: Set) -> Result<Exit, CliError> {
         body.insert("rules".to_owned(), rules(&set.rules)?);
     }
     if !set.webhook_secret_file.is_empty() {
-        let secrets: Vec<String> =
-            set.webhook_secret_file.iter().map(|file| read_secret(file)).collect::<Result<_, _>>()?;
+        let secrets: Vec<String> = set
+            .webhook_secret_file
+            .iter()
+            .map(|file| read_secret(file))
+            .collect::<Result<_, _>>()?;
         let mut credentials = json!({"webhook_secrets": secrets});
         if let Some(span) = set.keep_old {
             credentials["keep_old"] = Value::String(span);
@@ -226,7 +249,10 @@ async fn change(client: &Client, set: Set) -> Result<Exit, CliError> {
         body.insert("credentials".to_owned(), credentials);
     }
     if body.is_empty() {
-        return Err(CliError::new(Exit::Usage, "nothing to change; say key=value or --webhook-secret-file."));
+        return Err(CliError::new(
+            Exit::Usage,
+            "nothing to change; say key=value or --webhook-secret-file.",
+        ));
     }
     let path = format!("/api/v1/stores/{}", set.store);
     let (_, changed) = client.call(Method::PATCH, &path, Some(&Value::Object(body))).await?;
@@ -239,7 +265,10 @@ fn rules(pairs: &[String]) -> Result<Value, CliError> {
     let mut rules = Map::new();
     for pair in pairs {
         let Some((key, value)) = pair.split_once('=') else {
-            return Err(CliError::new(Exit::Usage, format!("{pair:?} is no rule; write key=value.")));
+            return Err(CliError::new(
+                Exit::Usage,
+                format!("{pair:?} is no rule; write key=value."),
+            ));
         };
         let value = match (key, value) {
             ("import_statuses" | "import_fulfilments", list) => {
@@ -260,15 +289,17 @@ fn credentials(secrets: &Secrets) -> Result<Value, CliError> {
     if let Some(id) = &secrets.client_id {
         body.insert("client_id".to_owned(), Value::String(id.clone()));
     }
-    for (name, file) in
-        [("client_secret", &secrets.client_secret_file), ("access_token", &secrets.access_token_file)]
-    {
+    for (name, file) in [
+        ("client_secret", &secrets.client_secret_file),
+        ("access_token", &secrets.access_token_file),
+    ] {
         if let Some(file) = file {
             body.insert(name.to_owned(), Value::String(read_secret(file)?));
         }
     }
     if !secrets.webhook_secret_file.is_empty() {
-        let read = secrets.webhook_secret_file.iter().map(|file| read_secret(file).map(Value::String));
+        let read =
+            secrets.webhook_secret_file.iter().map(|file| read_secret(file).map(Value::String));
         body.insert("webhook_secrets".to_owned(), Value::Array(read.collect::<Result<_, _>>()?));
     }
     Ok(Value::Object(body))
@@ -280,7 +311,8 @@ mod tests {
 
     #[test]
     fn rules_are_given_as_pairs() {
-        let pairs = ["edits=ignore", "import_statuses=paid, authorized", "import_test_orders=false"];
+        let pairs =
+            ["edits=ignore", "import_statuses=paid, authorized", "import_test_orders=false"];
         let rules = rules(&pairs.map(str::to_owned)).unwrap();
         assert_eq!(
             rules,

@@ -58,8 +58,15 @@ pub(super) async fn autosync(args: Autosync, global: &Global) -> Result<Exit, Cl
     let client = Client::new(global)?;
     let tasks = client.get(&format!("/api/v1/stores/{}/tasks", args.store)).await?;
     client.show(&tasks, || {
-        let list = if tasks.is_array() { serde_json::json!({"data": tasks}) } else { tasks.clone() };
-        let paths = ["task", "instasync.state", "instasync.reason", "autosync.enabled", "autosync.interval"];
+        let list =
+            if tasks.is_array() { serde_json::json!({"data": tasks}) } else { tasks.clone() };
+        let paths = [
+            "task",
+            "instasync.state",
+            "instasync.reason",
+            "autosync.enabled",
+            "autosync.interval",
+        ];
         let head = ["TASK", "INSTASYNC", "WHY", "AUTOSYNC", "EVERY"];
         table(&head, &rows(&list, &paths), "No task.");
         talk("Autosync is not in this build yet; a later one polls.");

@@ -169,10 +169,8 @@ impl Loading {
                 let name = path.display().to_string();
                 self.text(&text, |line| Origin::File(path.to_owned(), line), &name);
             }
-            Err(error) => self.mistake(
-                path.display().to_string(),
-                format!("the file cannot be read: {error}."),
-            ),
+            Err(error) => self
+                .mistake(path.display().to_string(), format!("the file cannot be read: {error}.")),
         }
     }
 

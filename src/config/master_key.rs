@@ -55,8 +55,10 @@ impl MasterKey {
     }
 
     fn read(path: &Path) -> Result<Self, KeyError> {
-        let unreadable =
-            |error: std::io::Error| KeyError::Unreadable { path: path.into(), why: error.to_string() };
+        let unreadable = |error: std::io::Error| KeyError::Unreadable {
+            path: path.into(),
+            why: error.to_string(),
+        };
         let bytes = Zeroizing::new(std::fs::read(path).map_err(unreadable)?);
         warn_if_open_to_others(path);
         Self::parse(&bytes).ok_or_else(|| KeyError::Malformed { path: path.into() })

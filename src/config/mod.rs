@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use keys::Change;
+pub(crate) use load::environment;
 pub use load::{ConfigErrors, LoadOptions, Mistake, Origin, Sources};
 pub use master_key::{KeyError, MasterKey};
-pub(crate) use load::environment;
 pub(crate) use setting::parse_span;
 
 /// The built-in defaults, which explain every key.

@@ -124,14 +124,8 @@ impl Setting for SocketAddr {
 }
 
 /// Units of a span, longest first; spans are written with the longest that fits.
-const UNITS: [(&str, u64); 6] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-    ("min", 60_000),
-];
+const UNITS: [(&str, u64); 6] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1), ("min", 60_000)];
 
 impl Setting for Duration {
     fn read(raw: &Raw) -> Result<Self, String> {

@@ -107,7 +107,8 @@ impl Daemon {
             Ok(None) => listen(config.public.listen, config.public.backlog, "public.listen")?,
             Err(error) => return Err(StartError::Other(error.to_string())),
         };
-        let private_socket = listen(config.private.listen, config.public.backlog, "private.listen")?;
+        let private_socket =
+            listen(config.private.listen, config.public.backlog, "private.listen")?;
 
         let (ledger, lock) = open_ledger(&config, &clock).await?;
         let ledger: Arc<dyn Ledger> = Arc::new(ledger);
@@ -159,8 +160,7 @@ impl Daemon {
         let readiness = Arc::new(Readiness::default());
         let gate = Arc::new(Gate::new(Arc::clone(&ledger), vault, clock.clone()));
         let gauges = Arc::new(DaemonGauges::new(desk.clone()));
-        let health =
-            Arc::new(Health::new(&desk, Arc::clone(&readiness), metrics.clone(), gauges));
+        let health = Arc::new(Health::new(&desk, Arc::clone(&readiness), metrics.clone(), gauges));
         let settings = Settings {
             public_url: config.public.url.clone().unwrap_or_default(),
             autosync_interval: config.autosync.interval,
@@ -277,10 +277,7 @@ fn listen(addr: SocketAddr, backlog: u32, key: &str) -> Result<TcpListener, Star
 }
 
 /// A wrong master key is told at the start, not at the first webhook.
-async fn check_key(
-    directory: &Directory,
-    ledger: &Arc<dyn Ledger>,
-) -> Result<(), StartError> {
+async fn check_key(directory: &Directory, ledger: &Arc<dyn Ledger>) -> Result<(), StartError> {
     let Some(first) = ledger.store_listings(crate::domain::StoreId(0), 1).await?.pop() else {
         return Ok(());
     };

@@ -34,8 +34,7 @@ pub enum LockError {
 impl DataLock {
     /// Makes the folder if it is missing and takes its lock.
     pub fn take(folder: &Path) -> Result<Self, LockError> {
-        let not_writable =
-            |source| LockError::NotWritable { folder: folder.to_owned(), source };
+        let not_writable = |source| LockError::NotWritable { folder: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(not_writable)?;
         let mut file = File::options()
             .create(true)

@@ -146,8 +146,12 @@ impl Daemon {
         let stores = self.directory.len();
         let backlogs = self.ledger.backlogs(StoreId(0), 1000).await;
         match (self.actors.writer.trouble(), backlogs) {
-            (Some(trouble), _) => format!("{stores} stores; nothing can be stored: {}", trouble.why),
-            (None, Ok(backlogs)) if backlogs.is_empty() => format!("{stores} stores, nothing waits"),
+            (Some(trouble), _) => {
+                format!("{stores} stores; nothing can be stored: {}", trouble.why)
+            }
+            (None, Ok(backlogs)) if backlogs.is_empty() => {
+                format!("{stores} stores, nothing waits")
+            }
             (None, Ok(backlogs)) => {
                 let now = self.clock.now();
                 let oldest = backlogs.iter().map(|backlog| now.since(backlog.due)).max();
@@ -166,7 +170,8 @@ impl Daemon {
         self.readiness.drain();
         self.actors.timer.stop();
         let servers = std::iter::once(self.public).chain(self.private);
-        let stopping = futures_util::future::join_all(servers.map(crate::web::server::Running::stop));
+        let stopping =
+            futures_util::future::join_all(servers.map(crate::web::server::Running::stop));
         match tokio::time::timeout(REQUESTS, stopping).await {
             Ok(ended) => {
                 for error in ended.into_iter().filter_map(Result::err) {
@@ -215,4 +220,3 @@ fn reload(source: &LoadOptions, config: &mut Config) {
         }
     }
 }
-

@@ -66,9 +66,15 @@ async fn r9_what_is_not_authentic_or_not_readable() {
         assert_eq!(daemon.deliver_as("pine", topic, body, &id).await, StatusCode::OK);
         let events = daemon.settled("pine").await;
         let event = events.iter().find(|event| event["delivery_id"] == *id).unwrap();
-        assert_eq!((event["state"].as_str(), event["reason"].as_str()), (Some("set_aside"), Some(reason)));
+        assert_eq!(
+            (event["state"].as_str(), event["reason"].as_str()),
+            (Some("set_aside"), Some(reason))
+        );
     }
-    assert_eq!(daemon.deliver_as("pine", "products/update", "{\"id\":7}", "p").await, StatusCode::OK);
+    assert_eq!(
+        daemon.deliver_as("pine", "products/update", "{\"id\":7}", "p").await,
+        StatusCode::OK
+    );
     let events = daemon.settled("pine").await;
     assert_eq!(events[0]["state"], "ignored");
     assert_eq!(events[0]["reason"], "topic_not_used");
@@ -89,7 +95,10 @@ async fn r10_the_same_delivery_is_one_event_and_the_same_state_a_duplicate() {
     let events = daemon.settled("pine").await;
     assert_eq!(events.len(), 2, "{events:#?}");
     assert_eq!(events[0]["state"], "duplicate");
-    assert_eq!((events[1]["state"].as_str(), events[1]["duplicates"].as_u64()), (Some("done"), Some(2)));
+    assert_eq!(
+        (events[1]["state"].as_str(), events[1]["duplicates"].as_u64()),
+        (Some("done"), Some(2))
+    );
     assert_eq!(daemon.orders("pine").await.len(), 1);
 }
 
@@ -110,7 +119,9 @@ async fn r12_a_cancel_before_its_create_ends_as_a_cancelled_order() {
 async fn r12_an_update_before_its_create_and_a_stale_retry_change_nothing() {
     let (_home, daemon) = pine().await;
     let first = order(5001);
-    daemon.deliver("pine", "orders/updated", &changed(&first, 30, &json!({"note": "ring twice"}))).await;
+    daemon
+        .deliver("pine", "orders/updated", &changed(&first, 30, &json!({"note": "ring twice"})))
+        .await;
     daemon.deliver("pine", "orders/create", &first).await;
     daemon.settled("pine").await;
     let told = daemon.order("pine", 5001, |_| true).await;
@@ -129,7 +140,10 @@ async fn r20_an_edit_after_the_import_leaves_our_content() {
     edited["line_items"][0]["current_quantity"] = json!(5);
     daemon.deliver("pine", "orders/updated", &edited).await;
     let events = daemon.settled("pine").await;
-    assert_eq!((events[0]["state"].as_str(), events[0]["reason"].as_str()), (Some("ignored"), Some("edits_ignored")));
+    assert_eq!(
+        (events[0]["state"].as_str(), events[0]["reason"].as_str()),
+        (Some("ignored"), Some("edits_ignored"))
+    );
     let told = daemon.order("pine", 5001, |_| true).await;
     assert_eq!(told["lines"][0]["quantity"], 2);
     assert_eq!(told["cart_updated_at"], "2026-11-20T14:01:30Z");
@@ -171,10 +185,12 @@ async fn r24_a_cancel_after_shipping_raises_a_flag_and_needs_attention() {
     assert_eq!(answer, StatusCode::CONFLICT, "{problem}");
 
     daemon.deliver("pine", "orders/cancelled", &cancelled(&first, 60)).await;
-    let told = daemon.order("pine", 5001, |order| order["flags"] == json!(["cancelled_late"])).await;
+    let told =
+        daemon.order("pine", 5001, |order| order["flags"] == json!(["cancelled_late"])).await;
     assert_eq!(status(&told), "shipped");
     let attention = daemon.get("/api/v1/attention").await;
-    let kinds: Vec<_> = attention["data"].as_array().unwrap().iter().map(|i| i["kind"].clone()).collect();
+    let kinds: Vec<_> =
+        attention["data"].as_array().unwrap().iter().map(|i| i["kind"].clone()).collect();
     assert!(kinds.contains(&json!("cancelled_late")), "{attention}");
 }
 
@@ -188,5 +204,8 @@ async fn r13_a_person_may_import_a_held_back_order_anyway() {
     let (answer, told) =
         daemon.call(Method::POST, &format!("/api/v1/orders/{id}/import-anyway"), None).await;
     assert_eq!(answer, StatusCode::OK, "{told}");
-    assert_eq!((status(&told), told["arrived_by"].as_str()), ("awaiting_fulfillment", Some("manual")));
+    assert_eq!(
+        (status(&told), told["arrived_by"].as_str()),
+        ("awaiting_fulfillment", Some("manual"))
+    );
 }

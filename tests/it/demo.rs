@@ -27,7 +27,8 @@ impl Browser {
     }
 
     async fn get(&self, path: &str) -> (StatusCode, String) {
-        let request = self.client.get(format!("{}{path}", self.base)).header("cookie", &self.cookie);
+        let request =
+            self.client.get(format!("{}{path}", self.base)).header("cookie", &self.cookie);
         let answer = request.send().await.unwrap();
         (answer.status(), answer.text().await.unwrap())
     }
@@ -91,9 +92,16 @@ async fn the_pages_render_in_a_real_browser() {
     let opened = tokio::task::spawn_blocking(move || {
         Command::new("chromium")
             .args([
-                "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                "--virtual-time-budget=8000", "--dump-dom",
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--virtual-time-budget=8000",
+                "--dump-dom",
             ])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg(&link)

@@ -29,8 +29,7 @@ async fn send(
         let body = order(id).to_string();
         let signature = sign(SECRET, body.as_bytes());
         let delivery = format!("kill-{id}");
-        let answer =
-            daemon.try_deliver(store, "orders/create", &body, &delivery, &signature).await;
+        let answer = daemon.try_deliver(store, "orders/create", &body, &delivery, &signature).await;
         match answer {
             Some(StatusCode::OK) => {
                 acknowledged.lock().await.insert(id, store);

@@ -1,6 +1,12 @@
 //! Whole-process tests: a real daemon, real HTTP, a real database.
 
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 mod cart_orders;
 mod demo;

@@ -78,7 +78,8 @@ async fn postgres_is_refused_with_one_sentence() {
     let home = Home::new("");
     let config = std::fs::read_to_string(home.path("config.toml")).unwrap();
     let from = config.lines().find(|line| line.starts_with("url = ")).unwrap().to_owned();
-    std::fs::write(home.path("config.toml"), config.replace(&from, "url = \"postgres://db/book\"")).unwrap();
+    std::fs::write(home.path("config.toml"), config.replace(&from, "url = \"postgres://db/book\""))
+        .unwrap();
     let (code, sentence) = serve(&home).await;
     assert_eq!(code, 78, "{sentence}");
     assert!(sentence.contains("PostgreSQL") || sentence.contains("postgres"), "{sentence}");

@@ -94,7 +94,10 @@ async fn a_reload_takes_all_or_nothing() {
     home.configure("[stores]\nturn_events = 9\n");
     signal(&daemon, "-HUP").await;
     let changed = logs(&mut daemon, "a setting changed").await;
-    assert_eq!((changed["key"].as_str(), changed["restart"].as_bool()), (Some("stores.turn_events"), Some(true)));
+    assert_eq!(
+        (changed["key"].as_str(), changed["restart"].as_bool()),
+        (Some("stores.turn_events"), Some(true))
+    );
     home.configure("[stores]\nturn_event = 9\n");
     signal(&daemon, "-HUP").await;
     let refused = logs(&mut daemon, "the configuration was not reloaded").await;

@@ -5,12 +5,24 @@ use std::path::Path;
 
 /// Rooms and what their files must not name.
 const WALLS: &[(&str, &[&str])] = &[
-    ("src/domain", &["crate::", "actix", "tokio", "sqlx", "reqwest", "rand::", "std::time::Instant"]),
-    ("src/channel", &["crate::actor", "crate::ledger", "crate::web", "crate::daemon", "actix", "sqlx"]),
-    ("src/ledger", &["crate::actor", "crate::channel", "crate::web", "crate::daemon", "actix", "reqwest"]),
+    (
+        "src/domain",
+        &["crate::", "actix", "tokio", "sqlx", "reqwest", "rand::", "std::time::Instant"],
+    ),
+    (
+        "src/channel",
+        &["crate::actor", "crate::ledger", "crate::web", "crate::daemon", "actix", "sqlx"],
+    ),
+    (
+        "src/ledger",
+        &["crate::actor", "crate::channel", "crate::web", "crate::daemon", "actix", "reqwest"],
+    ),
     ("src/actor", &["crate::web", "crate::cli", "crate::daemon", "crate::simulator", "sqlx"]),
     ("src/web", &["crate::cli", "crate::daemon", "crate::simulator", "sqlx", "actix::"]),
-    ("src/simulator", &["crate::domain", "crate::channel", "crate::ledger", "crate::actor", "crate::web"]),
+    (
+        "src/simulator",
+        &["crate::domain", "crate::channel", "crate::ledger", "crate::actor", "crate::web"],
+    ),
     ("src/cli", &["sqlx", "actix::"]),
 ];
 

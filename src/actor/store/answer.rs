@@ -122,7 +122,8 @@ const TOLERANCE: Duration = Duration::from_secs(2);
 
 /// Whether the cart's reading side lags behind what it has told already.
 fn is_behind(sighting: &Sighting, known: Option<Timestamp>, events: &[Waiting]) -> bool {
-    let announced = events.iter().filter(|event| !event.deleted).filter_map(|event| event.changed_at);
+    let announced =
+        events.iter().filter(|event| !event.deleted).filter_map(|event| event.changed_at);
     let behind = |at: Timestamp| sighting.updated_at.plus(TOLERANCE) < at;
     known.is_some_and(|known| sighting.updated_at < known) || announced.max().is_some_and(behind)
 }

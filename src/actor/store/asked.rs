@@ -6,7 +6,10 @@ use crate::domain::Order;
 use super::turn::{Turn, TurnFailed};
 
 /// Does what was asked. The second part tells whether memory has to be dropped.
-pub(super) async fn obey(turn: &Turn, ask: Ask) -> (Result<Order, AskError>, Result<(), TurnFailed>) {
+pub(super) async fn obey(
+    turn: &Turn,
+    ask: Ask,
+) -> (Result<Order, AskError>, Result<(), TurnFailed>) {
     let id = &ask.order.cart;
     let now = turn.resources.clock.now();
     let mut draft = match turn.draft(std::iter::once(id), now).await {

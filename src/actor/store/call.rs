@@ -31,15 +31,9 @@ pub(super) enum Call {
 #[derive(Debug)]
 pub(super) enum InFlight {
     /// One order is read, for the events that were known when the read was sent.
-    Read {
-        order: OrderRef,
-        dirty: Dirty,
-    },
+    Read { order: OrderRef, dirty: Dirty },
     /// The connection is checked, for events and people who asked before it was sent.
-    Check {
-        events: Vec<Position>,
-        askers: Vec<oneshot::Sender<Result<(), AskError>>>,
-    },
+    Check { events: Vec<Position>, askers: Vec<oneshot::Sender<Result<(), AskError>>> },
     /// The token is renewed.
     Renew,
 }

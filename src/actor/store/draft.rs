@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use crate::domain::{
-    By, CartOrderId, Command, Context, Decision, EventState, Input, Order, Position,
-    Refusal, Sighting, Source, Timestamp, decide,
-};
 use crate::actor::resources::Decided;
+use crate::domain::{
+    By, CartOrderId, Command, Context, Decision, EventState, Input, Order, Position, Refusal,
+    Sighting, Source, Timestamp, decide,
+};
 use crate::ledger::{
     Cause, Close, Commit, NewEntry, OrderWrite, Recorded, Request, Retry, StoreRow,
 };

@@ -26,11 +26,7 @@ pub(super) async fn load(resources: &Arc<Resources>, id: StoreId, epoch: i64) ->
     }
 }
 
-async fn try_load(
-    resources: &Arc<Resources>,
-    id: StoreId,
-    epoch: i64,
-) -> Result<Turn, String> {
+async fn try_load(resources: &Arc<Resources>, id: StoreId, epoch: i64) -> Result<Turn, String> {
     let epoch = if epoch > 0 {
         epoch
     } else {

@@ -159,8 +159,8 @@ impl Store {
     }
 
     fn may_call(&self, turn: &Turn, now: Timestamp) -> bool {
-        let connected = turn.store.health.connection == Connection::Ok
-            && turn.store.disconnected_at.is_none();
+        let connected =
+            turn.store.health.connection == Connection::Ok && turn.store.disconnected_at.is_none();
         // A person's or the cart's wish to check the connection is how it comes back.
         now >= self.rest.until && (connected || self.wants_check())
     }
@@ -246,8 +246,8 @@ impl Store {
         if self.calling {
             return false;
         }
-        let connected = turn.store.health.connection == Connection::Ok
-            && turn.store.disconnected_at.is_none();
+        let connected =
+            turn.store.health.connection == Connection::Ok && turn.store.disconnected_at.is_none();
         let call = if self.wants_check() {
             let (events, askers) =
                 (std::mem::take(&mut self.checks), std::mem::take(&mut self.check_asked));
@@ -369,8 +369,8 @@ impl Store {
     /// go.
     fn settle_down(&mut self, turn: &Turn, now: Timestamp) {
         let outside = |due: Timestamp| due.max(self.rest.until);
-        let connected = turn.store.health.connection == Connection::Ok
-            && turn.store.disconnected_at.is_none();
+        let connected =
+            turn.store.health.connection == Connection::Ok && turn.store.disconnected_at.is_none();
         let setback = (self.setback.until > now).then_some(self.setback.until);
         // What waits for the call in flight needs no waking: its answer comes as a turn.
         let calls = if self.calling {

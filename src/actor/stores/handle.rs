@@ -55,7 +55,8 @@ impl StoresHandle {
 
     /// There may be work for a store in the journal. Never refused, never blocks.
     pub fn nudge(&self, store: StoreId) {
-        let registry = self.shared.registry.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let registry =
+            self.shared.registry.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         match registry.get(&store) {
             Some(entry) => {
                 // The flag goes up under the lock that passivation takes.
@@ -198,17 +199,13 @@ impl StoresHandle {
         let incarnation =
             timeout_at(until, up).await.map_err(late)?.map_err(|_gone| restarted())?;
         let view = self.actor(store).ok_or(AskError::Unknown("store"))?;
-        Ok(Restarted {
-            store: view.name,
-            incarnation,
-            restarts: view.restarts,
-            state: view.state,
-        })
+        Ok(Restarted { store: view.name, incarnation, restarts: view.restarts, state: view.state })
     }
 
     /// Every store actor there is, worst first. Passive stores have none.
     pub fn actors(&self) -> Vec<ActorView> {
-        let mut views: Vec<_> = self.shared.entries().iter().map(|entry| self.view(entry)).collect();
+        let mut views: Vec<_> =
+            self.shared.entries().iter().map(|entry| self.view(entry)).collect();
         views.sort_by(|a, b| b.state.cmp(&a.state).then_with(|| a.name.cmp(&b.name)));
         views
     }

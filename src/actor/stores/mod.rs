@@ -101,7 +101,8 @@ impl Stores {
     fn spawn(&self, entry: &Arc<Entry>) -> Result<Supervised<Store>, ArbiterGone> {
         let shared = &self.shared;
         let lane = usize::try_from(entry.id.0.unsigned_abs()).unwrap_or(0);
-        let arbiter = shared.arbiters.get(lane % shared.arbiters.len().max(1)).ok_or(ArbiterGone)?;
+        let arbiter =
+            shared.arbiters.get(lane % shared.arbiters.len().max(1)).ok_or(ArbiterGone)?;
         let (resources, child) = (Arc::clone(&shared.resources), Arc::clone(entry));
         let make = move |up: &SupervisorCtx| Store::fresh(resources, child, up.clone());
         let (shared, ended) = (Arc::clone(shared), Arc::clone(entry));
@@ -189,8 +190,7 @@ impl Handler<LookAfter> for Stores {
             drop(entry.actor().control.restart(RestartReason::Hung));
         }
         if entries.iter().any(|entry| entry.may_rest(idle_since)) {
-            let mut registry =
-                self.shared.registry.write().unwrap_or_else(PoisonError::into_inner);
+            let mut registry = self.shared.registry.write().unwrap_or_else(PoisonError::into_inner);
             // Decided and done under the lock that every nudge takes: no nudge falls in between.
             registry.retain(|_, entry| {
                 let rests = entry.may_rest(idle_since);

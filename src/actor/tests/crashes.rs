@@ -54,7 +54,8 @@ fn f5_the_count_of_crashes_survives_an_abort_of_the_process() {
         let pine = world.store("pine");
         world.change("pine", |row| row.paused = true).await;
         let culprit = world.journal("pine", "crash", "").await;
-        let innocent = world.journal("pine", "order", serde_json::to_vec(&order(1, 0)).unwrap()).await;
+        let innocent =
+            world.journal("pine", "order", serde_json::to_vec(&order(1, 0)).unwrap()).await;
         for _ in 0..3 {
             let count = crate::ledger::Write::CountTry { store: pine, position: culprit };
             world.actors.writer.write(count).await.unwrap();
@@ -245,7 +246,11 @@ fn i10_the_work_of_an_old_incarnation_is_refused() {
         let pine = world.store("pine");
         world.actors.writer.write(crate::ledger::Write::TakeEpoch(pine)).await.unwrap();
         let event = world.see("pine", &order(2, 0)).await;
-        assert_eq!(world.ended(event).await.state, EventState::Done, "it takes an epoch of its own");
+        assert_eq!(
+            world.ended(event).await.state,
+            EventState::Done,
+            "it takes an epoch of its own"
+        );
         let order = world.order("pine", 2).await.unwrap();
         assert_eq!(world.ledger.timeline(&order.id).await.unwrap().len(), 1);
     });
@@ -282,7 +287,8 @@ fn a_writer_over_its_limit_ends_the_process() {
         world.ledger.panic_writes(100);
         let asking = async {
             loop {
-                let event = world.actors.writer.write(crate::ledger::Write::TakeEpoch(world.store("pine")));
+                let event =
+                    world.actors.writer.write(crate::ledger::Write::TakeEpoch(world.store("pine")));
                 assert!(event.await.is_err(), "nobody hears ok");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }

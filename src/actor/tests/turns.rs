@@ -14,7 +14,10 @@ fn r11_a_delivery_becomes_an_order_and_its_event_is_closed_with_it() {
         let event = world.see("pine", &order(1, 0)).await;
         assert_eq!(world.ended(event).await.state, EventState::Done);
         let order = world.order("pine", 1).await.unwrap();
-        assert_eq!((order.status, order.arrived_by), (Status::AwaitingFulfillment, ArrivedBy::Instasync));
+        assert_eq!(
+            (order.status, order.arrived_by),
+            (Status::AwaitingFulfillment, ArrivedBy::Instasync)
+        );
         let timeline = world.ledger.timeline(&order.id).await.unwrap();
         assert_eq!(timeline.len(), 1);
         assert_eq!(timeline[0].event, event);
@@ -97,7 +100,11 @@ fn r15_an_order_that_a_twin_holds_is_set_aside() {
         assert_eq!(ended.reason.as_deref(), Some(reason::ORDER_OF_ANOTHER_STORE));
         assert!(world.order("twin-b", 1).await.is_none());
         let third = world.see("other", &order(1, 0)).await;
-        assert_eq!(world.ended(third).await.state, EventState::Done, "other credentials, other order");
+        assert_eq!(
+            world.ended(third).await.state,
+            EventState::Done,
+            "other credentials, other order"
+        );
     });
 }
 
@@ -207,10 +214,11 @@ fn r55_an_uninstall_takes_effect_only_if_the_cart_refuses_us() {
         assert_eq!(row.health.connection, crate::ledger::Connection::Ok);
 
         world.cart.refuses_tokens(true);
-        world.change("pine", |row| {
-            row.token_due = None;
-        })
-        .await;
+        world
+            .change("pine", |row| {
+                row.token_due = None;
+            })
+            .await;
         let unauthorized =
             crate::channel::ChannelError::Unauthorized("the token was revoked".to_owned());
         world.cart.answers("pine", &[Reply::Fail(unauthorized)]);

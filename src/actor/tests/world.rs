@@ -115,7 +115,12 @@ impl World {
     }
 
     /// Journals a delivery without telling anybody.
-    pub(crate) async fn journal(&self, slug: &str, topic: &str, body: impl Into<Bytes>) -> Position {
+    pub(crate) async fn journal(
+        &self,
+        slug: &str,
+        topic: &str,
+        body: impl Into<Bytes>,
+    ) -> Position {
         let listing = self.directory.by_slug(slug).unwrap();
         let event = NewEvent {
             account: listing.account,
@@ -134,7 +139,12 @@ impl World {
     }
 
     /// Takes a delivery as the front does.
-    pub(crate) async fn deliver(&self, slug: &str, topic: &str, body: impl Into<Bytes>) -> Position {
+    pub(crate) async fn deliver(
+        &self,
+        slug: &str,
+        topic: &str,
+        body: impl Into<Bytes>,
+    ) -> Position {
         let position = self.journal(slug, topic, body).await;
         self.actors.stores.nudge(self.store(slug));
         position
@@ -176,7 +186,12 @@ impl World {
         self.ledger.order(&id).await.unwrap()
     }
 
-    pub(crate) async fn ask(&self, slug: &str, id: u32, command: Command) -> Result<Order, AskError> {
+    pub(crate) async fn ask(
+        &self,
+        slug: &str,
+        id: u32,
+        command: Command,
+    ) -> Result<Order, AskError> {
         let order = OrderId::new(self.store(slug), id.to_string().as_str().into());
         let ask = Ask { order, command, by: "Ada".to_owned(), if_version: None };
         self.actors.stores.ask(ask).await

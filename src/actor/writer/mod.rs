@@ -179,7 +179,9 @@ impl WriterHandle {
         match tokio::time::timeout(deadline, answer).await {
             Ok(Ok(answer)) => answer,
             // The drain task crashed with this batch: it is not known whether it was stored.
-            Ok(Err(_crashed)) => Err(WriteError::Unavailable("the writer was restarted".to_owned())),
+            Ok(Err(_crashed)) => {
+                Err(WriteError::Unavailable("the writer was restarted".to_owned()))
+            }
             Err(_elapsed) => Err(WriteError::Deadline(deadline)),
         }
     }

@@ -1,7 +1,7 @@
 //! Deliveries: what their headers say, and what their bodies are by their topic.
 
-use serde::{Deserialize, Deserializer};
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use super::canonical;
 use super::id::Id;

@@ -74,11 +74,8 @@ pub(super) async fn read(desk: &Desk, account: AccountId) -> Result<Live, PageEr
         stores.iter().map(|store| (store.id, store.name.as_str())).collect();
     let page = desk.ledger.order_page(&OrderFilter::of(account, LATEST)).await?;
     let name = |id| names.get(&id).copied().unwrap_or_default();
-    let orders = page
-        .rows
-        .iter()
-        .map(|order| OrderRow::new(order, name(order.id.store), now))
-        .collect();
+    let orders =
+        page.rows.iter().map(|order| OrderRow::new(order, name(order.id.store), now)).collect();
     let attention: Vec<Item> =
         attention::collect(desk, account).await?.into_iter().map(item).collect();
     let truth = truth(waiting, oldest, attention.len(), now);

@@ -85,8 +85,18 @@ impl Home {
         let domain = format!("{slug}.myshopify.com");
         let added = self
             .run(&[
-                "store", "add", "--channel", "shopify", "--domain", &domain, "--name", slug,
-                "--client-id", "client", "--client-secret-file", &secret.to_string_lossy(),
+                "store",
+                "add",
+                "--channel",
+                "shopify",
+                "--domain",
+                &domain,
+                "--name",
+                slug,
+                "--client-id",
+                "client",
+                "--client-secret-file",
+                &secret.to_string_lossy(),
                 "--no-connect",
             ])
             .await;
@@ -227,7 +237,12 @@ impl Daemon {
     }
 
     /// Calls the private API.
-    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> (StatusCode, Value) {
         let mut request = self.client.request(method, format!("{}{path}", self.private));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -262,9 +277,8 @@ impl Daemon {
     pub async fn settled(&self, store: &str) -> Vec<Value> {
         eventually(&format!("no event of {store} waits"), || async {
             let events = self.events(store).await;
-            let open = |event: &Value| {
-                matches!(event["state"].as_str(), Some("waiting" | "retrying"))
-            };
+            let open =
+                |event: &Value| matches!(event["state"].as_str(), Some("waiting" | "retrying"));
             (!events.iter().any(open)).then_some(events)
         })
         .await
