@@ -217,7 +217,7 @@ enum Meaning {
 }
 
 /// What a thin event tells beside the order it is about.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Told {
     deleted: bool,
     changed_at: Option<Timestamp>,

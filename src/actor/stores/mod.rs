@@ -1,6 +1,8 @@
 //! The supervisor of the store actors: it alone starts them, on first need, and lets go of idle
 //! ones, so that 100,000 connected stores cost next to nothing (S8).
 
+#![allow(clippy::disallowed_methods, reason = "handles are where messages come from")]
+
 pub(in crate::actor) mod entry;
 mod handle;
 

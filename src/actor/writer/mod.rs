@@ -4,6 +4,8 @@
 //! once, so that the front can say 503 instead of piling up memory. The actor only makes sure that
 //! exactly one task drains the queues; the task itself outlives a restart of the actor (I9).
 
+#![allow(clippy::disallowed_methods, reason = "handles are where messages come from")]
+
 pub(in crate::actor) mod actor;
 mod flush;
 mod queue;
