@@ -31,9 +31,9 @@ pub struct Directory {
 
 #[derive(Default)]
 struct Tables {
-    by_id: HashMap<StoreId, Arc<StoreListing>>,
-    by_slug: HashSet<BySlug>,
-    by_domain: HashSet<ByDomain>,
+    stores: HashMap<StoreId, Arc<StoreListing>>,
+    slugs: HashSet<BySlug>,
+    domains: HashSet<ByDomain>,
 }
 
 /// A listing that hashes and compares as its slug, so that the table holds one pointer a store.
@@ -83,7 +83,9 @@ impl Directory {
             let page = ledger.store_listings(after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.id;
-            page.into_iter().for_each(|listing| tables.put(Arc::new(listing)));
+            for listing in page {
+                tables.put(Arc::new(listing));
+            }
         }
         let keys = RwLock::default();
         Ok(Self { ledger, vault, tables: RwLock::new(tables), keys })
@@ -91,23 +93,23 @@ impl Directory {
 
     /// By its name in routes.
     pub fn by_slug(&self, slug: &str) -> Option<Arc<StoreListing>> {
-        self.read(|tables| tables.by_slug.get(slug).map(|entry| Arc::clone(&entry.0)))
+        self.read(|tables| tables.slugs.get(slug).map(|entry| Arc::clone(&entry.0)))
     }
 
     /// By the cart's name of itself, lower case.
     pub fn by_domain(&self, channel: ChannelKind, domain: &str) -> Option<Arc<StoreListing>> {
         let key: &dyn DomainKey = &(channel, domain);
-        self.read(|tables| tables.by_domain.get(key).map(|entry| Arc::clone(&entry.0)))
+        self.read(|tables| tables.domains.get(key).map(|entry| Arc::clone(&entry.0)))
     }
 
     /// By id.
     pub fn get(&self, id: StoreId) -> Option<Arc<StoreListing>> {
-        self.read(|tables| tables.by_id.get(&id).map(Arc::clone))
+        self.read(|tables| tables.stores.get(&id).map(Arc::clone))
     }
 
     /// How many stores there are, disconnected ones too.
     pub fn len(&self) -> usize {
-        self.read(|tables| tables.by_id.len())
+        self.read(|tables| tables.stores.len())
     }
 
     /// Whether there is none.
@@ -118,12 +120,12 @@ impl Directory {
     /// Stores whose tokens expire, with when they must be renewed.
     pub fn token_dues(&self) -> Vec<(StoreId, Timestamp)> {
         let due = |listing: &Arc<StoreListing>| listing.token_due.map(|at| (listing.id, at));
-        self.read(|tables| tables.by_id.values().filter_map(due).collect())
+        self.read(|tables| tables.stores.values().filter_map(due).collect())
     }
 
     /// Every store, in no order.
     pub fn all(&self) -> Vec<Arc<StoreListing>> {
-        self.read(|tables| tables.by_id.values().map(Arc::clone).collect())
+        self.read(|tables| tables.stores.values().map(Arc::clone).collect())
     }
 
     /// Enters a store that was added or changed, and forgets its signing keys.
@@ -218,7 +220,7 @@ impl Directory {
 }
 
 /// Tokens are renewed this long before they end.
-const RENEW_EARLY: std::time::Duration = std::time::Duration::from_secs(5 * 60);
+const RENEW_EARLY: std::time::Duration = std::time::Duration::from_mins(5);
 
 fn owner(channel: ChannelKind, domain: &str) -> String {
     format!("{channel}|{domain}")
@@ -232,13 +234,13 @@ impl Directory {
 
 impl Tables {
     fn put(&mut self, listing: Arc<StoreListing>) {
-        if let Some(old) = self.by_id.insert(listing.id, Arc::clone(&listing)) {
-            self.by_slug.remove::<str>(&old.slug);
+        if let Some(old) = self.stores.insert(listing.id, Arc::clone(&listing)) {
+            self.slugs.remove::<str>(&old.slug);
             let key: &dyn DomainKey = &(old.channel, &*old.domain);
-            self.by_domain.remove(key);
+            self.domains.remove(key);
         }
-        self.by_slug.insert(BySlug(Arc::clone(&listing)));
-        self.by_domain.insert(ByDomain(listing));
+        self.slugs.insert(BySlug(Arc::clone(&listing)));
+        self.domains.insert(ByDomain(listing));
     }
 }
 

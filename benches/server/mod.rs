@@ -1,6 +1,6 @@
 //! A daemon or its twin in a process of its own, and what it costs.
 
-#![allow(dead_code, reason = "each bench uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each bench uses a part of it")]
 
 pub mod order;
 
@@ -64,11 +64,11 @@ pub fn serve(folder: &Path) -> Command {
     std::fs::write(folder.join("master.key"), MASTER_KEY).unwrap();
     let config = folder.join("config.toml");
     let text = format!(
-        "[public]\nlisten = \"127.0.0.1:0\"\n[private]\nlisten = \"127.0.0.1:0\"\nsocket = {:?}\n\
-         [database]\nurl = \"sqlite:{}\"\n[secrets]\nmaster_key_file = {:?}\n[log]\nformat = \"json\"\n",
-        folder.join("private.sock"),
+        "[public]\nlisten = \"127.0.0.1:0\"\n[private]\nlisten = \"127.0.0.1:0\"\nsocket = \"{}\"\n\
+         [database]\nurl = \"sqlite:{}\"\n[secrets]\nmaster_key_file = \"{}\"\n[log]\nformat = \"json\"\n",
+        folder.join("private.sock").display(),
         folder.join("data/instasync.db").display(),
-        folder.join("master.key"),
+        folder.join("master.key").display(),
     );
     std::fs::write(&config, text).unwrap();
     let mut command = Command::new(DAEMON);

@@ -5,11 +5,11 @@ use clap::CommandFactory;
 use super::client::Client;
 use super::{Cli, CliError, Exit, Global, output};
 
-pub(super) fn completions(shell: clap_complete::Shell) -> Result<Exit, CliError> {
+pub(super) fn completions(shell: clap_complete::Shell) -> Exit {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "instasync", &mut text);
     output::data(&String::from_utf8_lossy(&text));
-    Ok(Exit::Ok)
+    Exit::Ok
 }
 
 pub(super) fn man() -> Result<Exit, CliError> {

@@ -162,7 +162,7 @@ mod tests {
             let span = Duration::read(&Raw::Text(text.into())).unwrap();
             assert_eq!(span.show(), format!("\"{text}\""));
         }
-        assert_eq!(parse_span("10min"), Some(Duration::from_secs(600)));
+        assert_eq!(parse_span("10min"), Some(Duration::from_mins(10)));
         for bad in ["", "10", "s", "0s", "-1s", "1w", "1.5h"] {
             assert_eq!(parse_span(bad), None, "{bad}");
         }

@@ -184,11 +184,12 @@ impl Daemon {
             (parts.clone(), parts)
         };
         let own = ServerLimits::private();
-        let private = serve_private(private_socket, &own, move |routes| {
+        let tcp = serve_private(private_socket, &own, move |routes| {
             private_routes(routes, &tcp_parts);
         })
         .map_err(other)?;
-        let mut private = vec![private];
+        let listening = [("public", public.addr()), ("private", tcp.addr())];
+        let mut private = vec![tcp];
         let path = config.private.socket.clone();
         if let Some(path) = path {
             let served = serve_unix(&path, &own, move |routes| {
@@ -202,8 +203,9 @@ impl Daemon {
             })?);
             info!(listener = "private", addr = %path.display(), "listening");
         }
-        for (name, server) in [("public", &public), ("private", &private[0])] {
-            if let Some(addr) = server.addr() {
+        // Told last: whoever waits for these lines finds everything open.
+        for (name, addr) in listening {
+            if let Some(addr) = addr {
                 info!(listener = name, addr = %addr, "listening");
             }
         }
@@ -265,7 +267,7 @@ pub(crate) async fn open_ledger(
 }
 
 /// How long a migration may take beyond an ordinary start.
-const MIGRATION: Duration = Duration::from_secs(300);
+const MIGRATION: Duration = Duration::from_mins(5);
 
 fn listen(addr: SocketAddr, backlog: u32, key: &str) -> Result<TcpListener, StartError> {
     bind(addr, backlog).map_err(|error| match error.kind() {
@@ -293,6 +295,7 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from).min(4)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn other(error: std::io::Error) -> StartError {
     StartError::Other(error.to_string())
 }

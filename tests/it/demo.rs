@@ -1,7 +1,7 @@
 //! The demo as a newcomer meets it: one command, a link, orders on the page.
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::{Client, StatusCode, redirect};
 
@@ -59,7 +59,7 @@ async fn demo(folder: &std::path::Path) -> (Daemon, String) {
 #[tokio::test]
 async fn the_first_order_is_on_the_page_within_five_seconds() {
     let folder = tempfile::tempdir().unwrap();
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     let (daemon, link) = demo(folder.path()).await;
     let browser = Browser::open(&link).await;
     let order = eventually("an order on the overview", || async {

@@ -57,21 +57,18 @@ impl StoresHandle {
     pub fn nudge(&self, store: StoreId) {
         let registry =
             self.shared.registry.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match registry.get(&store) {
-            Some(entry) => {
-                // The flag goes up under the lock that passivation takes.
-                if entry.nudge() {
-                    entry.actor().addr.do_send(Wake);
-                }
+        if let Some(entry) = registry.get(&store) {
+            // The flag goes up under the lock that passivation takes.
+            if entry.nudge() {
+                entry.actor().addr.do_send(Wake);
             }
-            None => {
-                drop(registry);
-                let directory = &self.shared.resources.directory;
-                // A paused store rests until it is resumed.
-                if directory.get(store).is_some_and(|listing| !listing.paused) {
-                    self.start(store, None);
-                }
-            }
+            return;
+        }
+        drop(registry);
+        // A paused store rests until it is resumed.
+        let directory = &self.shared.resources.directory;
+        if directory.get(store).is_some_and(|listing| !listing.paused) {
+            self.start(store, None);
         }
     }
 
@@ -282,7 +279,7 @@ impl StoresHandle {
 /// How long actors may take to be gone; nothing of theirs is needed any more.
 const ENDING: Duration = Duration::from_secs(1);
 /// Checking a connection takes a call per topic.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
+const CONNECT_PATIENCE: Duration = Duration::from_mins(1);
 
 fn restarted() -> AskError {
     AskError::Unavailable("the store's actor was restarted meanwhile; try again".to_owned())

@@ -17,7 +17,7 @@ use std::time::Duration;
 use actix::Addr;
 use tokio::sync::oneshot;
 
-use self::queue::{Lane, Queued, Queues};
+use self::queue::{Full, Lane, Queued, Queues};
 use crate::clock::Clock;
 use crate::domain::{StoreId, Timestamp};
 use crate::ledger::{Commit, Journaled, Ledger, LedgerError, Mismatch, NewEvent, Write, Written};
@@ -175,7 +175,7 @@ impl WriterHandle {
         match self.shared.queues.push(lane, queued) {
             Ok(true) => self.wake(),
             Ok(false) => {}
-            Err(_full) => return Err(WriteError::Overloaded),
+            Err(Full) => return Err(WriteError::Overloaded),
         }
         let deadline = self.shared.deadline;
         match tokio::time::timeout(deadline, answer).await {

@@ -60,6 +60,10 @@ impl Batch {
     }
 }
 
+/// The lane takes no more; nothing was queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Full;
+
 /// Which queue a write waits in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lane {
@@ -119,9 +123,9 @@ impl Queues {
         }
     }
 
-    /// Queues a write, or gives it back if its lane is full. `Ok(true)`: nobody is draining, so the
+    /// Queues a write, or drops it if its lane is full. `Ok(true)`: nobody is draining, so the
     /// caller has to wake the actor.
-    pub(super) fn push(&self, lane: Lane, queued: Queued) -> Result<bool, Queued> {
+    pub(super) fn push(&self, lane: Lane, queued: Queued) -> Result<bool, Full> {
         let mut lanes = self.lock();
         let idle = !lanes.draining;
         let queue = match lane {
@@ -132,7 +136,7 @@ impl Queues {
         let fits = queue.waiting.len() < queue.limit
             && (queue.waiting.is_empty() || queue.bytes + queued.bytes <= queue.limit_bytes);
         if !fits {
-            return Err(queued);
+            return Err(Full);
         }
         queue.bytes += queued.bytes;
         queue.waiting.push_back(queued);

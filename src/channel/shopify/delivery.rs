@@ -141,23 +141,23 @@ struct Refund {
 
 impl OrderEdit {
     fn thin(self) -> Decoded {
-        thin(&self.order_id, false, self.committed_at)
+        thin(self.order_id, false, self.committed_at)
     }
 }
 
 impl OrderDeleted {
     fn thin(self) -> Decoded {
-        thin(&self.id, true, None)
+        thin(self.id, true, None)
     }
 }
 
 impl Refund {
     fn thin(self) -> Decoded {
-        thin(&self.order_id, false, self.created_at)
+        thin(self.order_id, false, self.created_at)
     }
 }
 
-fn thin(id: &Id, deleted: bool, changed_at: Option<Timestamp>) -> Decoded {
+fn thin(id: Id, deleted: bool, changed_at: Option<Timestamp>) -> Decoded {
     Decoded::Thin { cart_order_id: CartOrderId(id.to_string()), deleted, changed_at }
 }
 

@@ -95,7 +95,7 @@ impl Memory {
     async fn troubled(&self, store: StoreId) {
         let trouble = lock(&self.faults).stores.get(&store).copied();
         match trouble {
-            Some(Trouble::Panic) => std::panic::panic_any("a read crashes, as the test wishes"),
+            Some(Trouble::Panic) => crash(),
             Some(Trouble::Hang) => std::future::pending().await,
             None => {}
         }
@@ -134,7 +134,7 @@ impl Memory {
         if faults.crashing_writes > 0 {
             faults.crashing_writes -= 1;
             drop(faults);
-            std::panic::panic_any("a write crashes, as the test wishes");
+            crash();
         }
         match &mut faults.writes {
             Some((count, error)) if *count > 0 => {
@@ -144,6 +144,11 @@ impl Memory {
             _ => Ok(()),
         }
     }
+}
+
+#[expect(clippy::panic, reason = "what a test has asked for")]
+fn crash() -> ! {
+    panic!("the ledger crashes, as the test wishes")
 }
 
 /// A test that panicked while it held the lock has failed already; the others go on.

@@ -36,12 +36,12 @@ impl Home {
     /// Writes the configuration anew.
     pub fn configure(&self, extra: &str) {
         let config = format!(
-            "[public]\nlisten = \"127.0.0.1:0\"\n\n[private]\nlisten = \"127.0.0.1:0\"\nsocket = {:?}\n\n\
-             [database]\nurl = \"sqlite:{}\"\n\n[secrets]\nmaster_key_file = {:?}\n\n\
+            "[public]\nlisten = \"127.0.0.1:0\"\n\n[private]\nlisten = \"127.0.0.1:0\"\nsocket = \"{}\"\n\n\
+             [database]\nurl = \"sqlite:{}\"\n\n[secrets]\nmaster_key_file = \"{}\"\n\n\
              [outbound]\nallow_private = true\n\n[log]\nformat = \"json\"\n\n{extra}",
-            self.path("private.sock"),
+            self.path("private.sock").display(),
             self.path("data/instasync.db").display(),
-            self.path("master.key"),
+            self.path("master.key").display(),
         );
         std::fs::write(self.path("config.toml"), config).expect("a configuration");
     }
@@ -314,11 +314,6 @@ impl Daemon {
                 None => return orders,
             }
         }
-    }
-
-    /// Ends it as a power cut would end the process.
-    pub async fn kill(mut self) {
-        self.child.kill().await.expect("killed");
     }
 
     /// Its process id.

@@ -91,7 +91,7 @@ fn r9_bytes_that_are_no_text_are_unreadable() {
 #[test]
 fn r9_an_array_is_no_thin_body() {
     assert_eq!(decode("orders/delete", b"[5]"), Decoded::WrongShape);
-    assert_eq!(decode("orders/delete", b" {\"id\":5}"), thin(&Id(5), true, None));
+    assert_eq!(decode("orders/delete", b" {\"id\":5}"), thin(Id(5), true, None));
 }
 
 #[test]
