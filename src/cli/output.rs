@@ -1,22 +1,24 @@
 //! What commands print: data to standard output, talk to standard error.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+use std::io::Write;
 
 use serde_json::Value;
 
 /// A line of talk, for people.
 pub(super) fn talk(line: &str) {
-    eprintln!("{line}");
+    // There is nobody to tell that nobody listens.
+    let _deaf = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// Data as it is.
 pub(super) fn data(text: &str) {
-    println!("{text}");
+    // A reader that has gone (`… | head`) wants no more.
+    let _gone = writeln!(std::io::stdout().lock(), "{text}");
 }
 
 /// JSON, indented.
 pub(super) fn json(value: &Value) {
-    println!("{value:#}");
+    data(&format!("{value:#}"));
 }
 
 /// A table with aligned columns; with no rows, a word of talk instead.
@@ -33,9 +35,9 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>], nothing: &str) {
         let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    println!("{}", line(&head.iter().map(|title| (*title).to_owned()).collect::<Vec<_>>()));
+    data(&line(&head.iter().map(|title| (*title).to_owned()).collect::<Vec<_>>()));
     for row in rows {
-        println!("{}", line(row));
+        data(&line(row));
     }
 }
 

@@ -15,6 +15,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use async_trait::async_trait;
 
 use super::Desk;
+use super::auth::Nearby;
 use crate::actor::WriterHandle;
 use crate::ledger::Ledger;
 use crate::metrics::{Metrics, Snapshot};
@@ -93,8 +94,8 @@ impl Health {
     }
 }
 
-/// `/livez`, `/readyz`, `/healthz` (the old name of it) and `/metrics`. Who may ask is the caller's
-/// to say.
+/// `/livez`, `/readyz`, `/healthz` (the old name of it) and `/metrics`: open to this machine, and
+/// elsewhere to whoever is known.
 pub fn health_routes(config: &mut web::ServiceConfig, health: &Arc<Health>) {
     config
         .app_data(web::Data::from(Arc::clone(health)))
@@ -104,13 +105,13 @@ pub fn health_routes(config: &mut web::ServiceConfig, health: &Arc<Health>) {
         .route("/metrics", web::get().to(metrics));
 }
 
-async fn livez() -> HttpResponse {
+async fn livez(_: Nearby) -> HttpResponse {
     text(StatusCode::OK, "ok\n".to_owned())
 }
 
 /// 200 `ok`, or 503 and the checks that failed. `?verbose` lists all of them; `?exclude=NAME` leaves
 /// one out, any number of times.
-async fn readyz(request: HttpRequest, health: web::Data<Health>) -> HttpResponse {
+async fn readyz(_: Nearby, request: HttpRequest, health: web::Data<Health>) -> HttpResponse {
     let query = || request.query_string().split('&');
     let verbose = query().any(|part| matches!(part.split('=').next(), Some("verbose")));
     let excluded = |name: &str| query().any(|part| part.strip_prefix("exclude=") == Some(name));
@@ -133,7 +134,7 @@ async fn readyz(request: HttpRequest, health: web::Data<Health>) -> HttpResponse
     text(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, list)
 }
 
-async fn metrics(health: web::Data<Health>) -> HttpResponse {
+async fn metrics(_: Nearby, health: web::Data<Health>) -> HttpResponse {
     let snapshot = health.gauges.snapshot().await;
     HttpResponse::Ok().content_type(METRICS_TYPE).body(health.metrics.render(&snapshot))
 }
@@ -249,6 +250,26 @@ mod tests {
         let both = "/readyz?exclude=database_write&verbose&exclude=not_draining";
         let (status, list) = world.get(both).await;
         assert!(status == 200 && list.contains("[+]database_write excluded"), "{list}");
+    }
+
+    #[actix_web::test]
+    async fn from_elsewhere_only_whoever_is_known_may_ask() {
+        let world = World::new();
+        let health = Arc::clone(&world.health);
+        let clock = crate::clock::Clock::system();
+        let vault = Arc::new(crate::vault::Vault::new([1; 32]));
+        let gate = crate::web::auth::Gate::new(world.ledger.clone(), vault, clock);
+        let app = App::new().app_data(web::Data::new(gate));
+        let app = app.configure(move |config| health_routes(config, &health));
+        let app = test::init_service(app).await;
+        for (peer, status) in [("127.0.0.1:9", 200), ("[::1]:9", 200), ("203.0.113.9:9", 401)] {
+            for path in ["/livez", "/readyz", "/metrics"] {
+                let request =
+                    test::TestRequest::get().uri(path).peer_addr(peer.parse().unwrap());
+                let response = test::call_service(&app, request.to_request()).await;
+                assert_eq!(response.status(), status, "{peer} {path}");
+            }
+        }
     }
 
     #[actix_web::test]

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use self::queue::{Full, Lane, Queued, Queues};
 use crate::clock::Clock;
-use crate::domain::{StoreId, Timestamp};
+use crate::domain::Timestamp;
 use crate::ledger::{Commit, Journaled, Ledger, LedgerError, Mismatch, NewEvent, Write, Written};
 
 pub use self::queue::{QueueDepth, QueueLimits};
@@ -154,10 +154,10 @@ impl WriterHandle {
 
     /// Waits until everything queued before has been written or refused.
     pub async fn flush(&self, deadline: Duration) {
-        let everything = async {
-            // The store does not exist; the write changes nothing and comes last in its lane.
-            let _marker = self.write(Write::TakeEpoch(StoreId(0))).await;
-        };
+        // There is no such token, so nothing changes; the marker comes last in its lane.
+        let marker = || Write::RevokeToken { id: 0, at: self.shared.clock.now() };
+        let lanes = [Lane::Journal, Lane::Commit].map(|lane| self.ask(lane, 0, marker()));
+        let everything = futures_util::future::join_all(lanes);
         if tokio::time::timeout(deadline, everything).await.is_err() {
             tracing::warn!("the writer did not finish in time");
         }

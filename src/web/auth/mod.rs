@@ -6,6 +6,7 @@
 
 mod link;
 mod login;
+mod nearby;
 mod origin;
 mod session;
 mod throttle;
@@ -20,6 +21,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use self::link::Links;
 pub use self::link::open_link;
+pub(super) use self::nearby::Nearby;
 use self::session::{OpenedBy, Sessions};
 use self::throttle::Throttle;
 pub(super) use self::token::new_token;
