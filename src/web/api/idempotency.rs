@@ -175,3 +175,18 @@ async fn keep(
 fn owner(keyed: &Keyed) -> String {
     format!("{}|{}", keyed.scope, keyed.key)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_taken_until_its_request_is_answered() {
+        let in_flight = InFlight::default();
+        let held = in_flight.hold("token 1", "k").unwrap();
+        assert!(in_flight.hold("token 1", "k").is_none());
+        assert!(in_flight.hold("token 2", "k").is_some(), "another caller's key is another key");
+        drop(held);
+        assert!(in_flight.hold("token 1", "k").is_some());
+    }
+}
