@@ -128,6 +128,11 @@ fn problem(status: StatusCode, body: &Value) -> CliError {
         detail.map_or_else(|| format!("the daemon answered {status}."), str::to_owned);
     for field in body["errors"].as_array().map(Vec::as_slice).unwrap_or_default() {
         let (pointer, detail) = (output::cell(field, "pointer"), output::cell(field, "detail"));
+        // A single mistake is the whole sentence already.
+        if sentence == detail {
+            sentence = format!("{}: {detail}", pointer.trim_start_matches('/'));
+            continue;
+        }
         sentence = format!("{sentence}\n  {}: {detail}", pointer.trim_start_matches('/'));
     }
     let exit = match status.as_u16() {

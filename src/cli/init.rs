@@ -11,11 +11,13 @@ use crate::config::MasterKey;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Where to write.
-    #[arg(long, default_value = "/etc/instasync", value_name = "DIR")]
+    #[arg(long, default_value = SYSTEM, value_name = "DIR")]
     dir: PathBuf,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
+    // Anywhere but in the system's place, the folder holds everything a daemon needs.
+    let own = args.dir != Path::new(SYSTEM);
     let config = args.dir.join("config.toml");
     let credentials = args.dir.join("credentials");
     let key = credentials.join("master-key");
@@ -32,7 +34,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
             std::os::unix::fs::PermissionsExt::from_mode(0o700),
         )?;
         write_new(&key, 0o600, &MasterKey::random().to_text())?;
-        write_new(&config, 0o644, &sample(&key))
+        write_new(&config, 0o644, &if own { beside(&args.dir, &key) } else { sample(&key) })
     };
     written().map_err(|error| {
         CliError::new(Exit::Error, format!("{} cannot be written: {error}", args.dir.display()))
@@ -43,11 +45,17 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
     );
     output::talk("Next:");
     output::talk(&format!("  edit {}        set public.url", config.display()));
+    if own {
+        output::talk(&format!("  export INSTASYNC_CONFIG={}", config.display()));
+    }
     output::talk("  instasync check-config");
-    output::talk("  systemctl enable --now instasync      or: instasync serve");
+    output::talk(if own { "  instasync serve" } else { "  systemctl enable --now instasync" });
     output::talk("  instasync store add --help");
     Ok(Exit::Ok)
 }
+
+/// Where the service looks.
+const SYSTEM: &str = "/etc/instasync";
 
 /// Writes a file that must not be there yet.
 pub(super) fn write_new(path: &Path, mode: u32, text: &str) -> std::io::Result<()> {
@@ -65,6 +73,22 @@ fn sample(key: &Path) -> String {
          # It has to be readable by the user that runs instasync.\n\
          # master_key_file = {:?}\n",
         key.display().to_string()
+    )
+}
+
+/// A configuration whose data and socket lie beside it: for a daemon that is started by hand.
+fn beside(folder: &Path, key: &Path) -> String {
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let key = std::path::absolute(key).unwrap_or_else(|_| key.to_owned());
+    let text = |path: &Path| toml::Value::String(path.display().to_string());
+    let book = toml::Value::String(format!("sqlite:{}/data/instasync.db", folder.display()));
+    format!(
+        "# Instasync. Every key is explained by `instasync config show --defaults`.\n\n\
+         [public]\n# Where carts reach this daemon from outside; needs https.\n\
+         # url = \"https://hooks.example.com\"\n\n\
+         [private]\nsocket = {}\n\n[database]\nurl = {book}\n\n[secrets]\nmaster_key_file = {}\n",
+        text(&folder.join("private.sock")),
+        text(&key),
     )
 }
 
@@ -94,6 +118,23 @@ mod tests {
         assert!(MasterKey::parse(&key).is_some());
         assert!(run(&args).unwrap_err().sentence.contains("nothing was written"));
         assert_eq!(std::fs::read(args.dir.join("credentials/master-key")).unwrap(), key);
+    }
+
+    #[test]
+    fn a_folder_of_ones_own_holds_everything_a_daemon_needs() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = Args { dir: folder.path().join("own \"place\"") };
+        run(&args).unwrap();
+        let options = crate::config::LoadOptions {
+            file: Some(args.dir.join("config.toml")),
+            environment: Some(std::collections::BTreeMap::new()),
+            ..crate::config::LoadOptions::default()
+        };
+        let (config, _) = crate::config::Config::load(options).unwrap();
+        MasterKey::load(config.secrets.master_key_file.as_deref()).unwrap();
+        assert_eq!(config.private.socket, Some(args.dir.join("private.sock")));
+        let book = args.dir.join("data/instasync.db");
+        assert_eq!(config.database.url, crate::config::DatabaseUrl::Sqlite(book));
     }
 
     #[test]

@@ -238,8 +238,15 @@ async fn why(client: &Client, what: &str) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
-/// The story in plain sentences.
+/// What the orders are now, then the story in plain sentences.
 fn tell(found: &Value) {
+    for order in found["orders"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        let status = cell(order, "status").replace('_', " ");
+        let flags = cell(order, "flags").replace('_', " ");
+        let flags = if flags.is_empty() { flags } else { format!(" ({flags})") };
+        let (number, name) = (cell(order, "order_number"), cell(order, "cart_order_name"));
+        data(&format!("{number}, {name} in {}: {status}{flags}", cell(order, "store")));
+    }
     for line in found["story"].as_array().map(Vec::as_slice).unwrap_or_default() {
         match line {
             Value::String(text) => data(text),

@@ -218,7 +218,8 @@ async fn connect(client: &Client, add: Add) -> Result<Exit, CliError> {
     let added = client.post("/api/v1/stores", &body).await?;
     client.show(&added, || {
         let (slug, url) = (cell(&added, "slug"), cell(&added, "webhook_url"));
-        talk(&format!("Connected {slug}. Its webhooks go to {url}"));
+        let done = if add.no_connect { "Stored (its cart was not called)" } else { "Connected" };
+        talk(&format!("{done}: {slug}. Its webhooks go to {url}"));
         tell_gaps(&added);
         talk(&format!("Look at it: instasync store show {slug}"));
     });

@@ -264,8 +264,7 @@ mod tests {
         let app = test::init_service(app).await;
         for (peer, status) in [("127.0.0.1:9", 200), ("[::1]:9", 200), ("203.0.113.9:9", 401)] {
             for path in ["/livez", "/readyz", "/metrics"] {
-                let request =
-                    test::TestRequest::get().uri(path).peer_addr(peer.parse().unwrap());
+                let request = test::TestRequest::get().uri(path).peer_addr(peer.parse().unwrap());
                 let response = test::call_service(&app, request.to_request()).await;
                 assert_eq!(response.status(), status, "{peer} {path}");
             }

@@ -1,6 +1,6 @@
 //! Where is my order? One search over orders, events and deliveries (R48).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -10,7 +10,9 @@ use utoipa::ToSchema;
 use super::input::Params;
 use super::view::{EntryView, EventView, OrderView, event_sentence};
 use super::{Api, Scope, events};
-use crate::domain::{AccountId, CartOrderId, HeldBack, Order, OrderId, Position, Timestamp};
+use crate::domain::{
+    AccountId, CartOrderId, HeldBack, Order, OrderId, Position, Source, Timestamp,
+};
 use crate::ledger::{DeliveryKey, EventFilter, EventRow, OrderFilter, StoreListing};
 use crate::web::attention::Action;
 use crate::web::problem::Problem;
@@ -77,14 +79,20 @@ pub(super) async fn find(
         story: Vec::new(),
         actions: Vec::new(),
     };
+    let mut told = HashSet::new();
     for order in &found.orders {
         let store = api.listing(order.id.store)?;
-        let entries = api.desk.ledger.timeline(&order.id).await?.into_iter().map(EntryView::new);
+        let entries = api.desk.ledger.timeline(&order.id).await?;
+        told.extend(entries.iter().map(|entry| entry.event));
+        let entries = entries.into_iter().map(EntryView::new);
         lookup.story.extend(entries.map(|entry| Line { at: entry.at, text: entry.text }));
         lookup.orders.push(OrderView::new(order, &store));
         lookup.actions.extend(order_actions(order, &store));
     }
-    for event in &found.events {
+    // What a person asked for and got is told by the timeline already.
+    let asked_and_told =
+        |event: &&EventRow| event.source == Source::Person && told.contains(&event.position);
+    for event in found.events.iter().filter(|event| !asked_and_told(event)) {
         let store = api.listing(event.store)?;
         lookup.story.push(Line { at: event.received_at, text: event_sentence(event, &store) });
     }

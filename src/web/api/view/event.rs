@@ -113,6 +113,8 @@ pub(in crate::web::api) fn event_sentence(event: &EventRow, store: &StoreListing
         },
         EventState::Done => "It was worked on.".to_owned(),
         EventState::Ignored => "It was left aside by a rule.".to_owned(),
+        // The reason says it all.
+        EventState::Held if !why.is_empty() => String::new(),
         EventState::Held => "The order is held back.".to_owned(),
         EventState::Duplicate => "It told nothing new.".to_owned(),
         EventState::Stale => "It was older than what is known, so nothing changed.".to_owned(),
