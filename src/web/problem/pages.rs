@@ -23,14 +23,15 @@ pub(in crate::web) async fn page(
 /// A problem as a browser shows it.
 pub(super) fn shown(problem: &Problem, trace_id: &str, simulated: bool) -> HttpResponse {
     let detail = problem.to_string();
-    let (title, text) = match problem.kind() {
-        Kind::NoRoute => (
-            "There is no such page",
-            "The address is not one of this daemon; it may be mistyped or cut off.",
-        ),
-        kind => (kind.title(), detail.as_str()),
+    let message = match problem.kind() {
+        Kind::NoRoute => Message {
+            title: "There is no such page",
+            text: "The address is not one of this daemon; it may be mistyped or cut off.",
+            trace_id: None,
+            simulated,
+        },
+        kind => Message { title: kind.title(), text: &detail, trace_id: Some(trace_id), simulated },
     };
-    let message = Message { title, text, trace_id: Some(trace_id), simulated };
     let mut response = message.shown(problem.kind().status());
     let head = problem.head().finish();
     for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE] {

@@ -24,6 +24,8 @@ pub(super) struct Told {
     status: &'static str,
     flags: Vec<Marked>,
     held_back: Option<&'static str>,
+    /// Held back for something that usually passes.
+    passes: bool,
     facts: Vec<Fact>,
     lines: Vec<LineRow>,
     cart: Vec<Fact>,
@@ -81,6 +83,10 @@ pub(super) async fn read(desk: &Desk, scope: &Scope, id: &OrderId) -> Result<Tol
         status: status(order.status),
         flags: order.flags.iter().map(marked).collect(),
         held_back: order.held_back.map(HeldBack::words),
+        passes: matches!(
+            order.held_back,
+            Some(HeldBack::PaymentPending | HeldBack::StatusNotImported)
+        ),
         facts: facts(&order, store_name, now),
         lines: lines(&order),
         cart: cart(&order, now),

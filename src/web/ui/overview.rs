@@ -98,6 +98,11 @@ pub(super) async fn read(desk: &Desk, account: AccountId) -> Result<Live, PageEr
     } else {
         truth(waiting, oldest, troubles.len(), now)
     };
+    for trouble in troubles.iter_mut().filter(|trouble| trouble.kind == "set_aside") {
+        let named = stores.iter().find(|store| store.slug == trouble.store);
+        let name = named.map_or(&trouble.store, |store| &store.name);
+        trouble.text = format!("{name}: {}", trouble.text);
+    }
     let unshown = troubles.len().saturating_sub(TROUBLES);
     troubles.truncate(TROUBLES);
     let mut attention = Vec::with_capacity(troubles.len());

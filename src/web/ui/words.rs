@@ -9,14 +9,23 @@ use crate::domain::{ArrivedBy, Flag, HeldBack, Order, Status, Timestamp};
 pub(super) struct When {
     /// For `datetime`.
     pub(super) machine: String,
-    /// For the title.
+    /// Date and time of day to the millisecond, in UTC: for titles and timelines.
     pub(super) full: String,
+    /// The same to the second.
+    pub(super) second: String,
     pub(super) words: String,
 }
 
 impl When {
     pub(super) fn new(at: Timestamp, now: Timestamp) -> Self {
-        Self { machine: at.to_string(), full: exact(at), words: ago(now.since(at)) }
+        // Out of range only for made-up numbers, as for `Timestamp` itself.
+        let instant = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::MAX);
+        Self {
+            machine: at.to_string(),
+            full: instant.strftime("%Y-%m-%d %H:%M:%S%.3f UTC").to_string(),
+            second: instant.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            words: ago(now.since(at)),
+        }
     }
 }
 
@@ -34,12 +43,6 @@ pub(super) fn span(span: Duration) -> String {
         3600..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
     }
-}
-
-/// A time of day with its date, in UTC, to the millisecond: what timelines show.
-fn exact(at: Timestamp) -> String {
-    let text = Timestamp(at.0 - at.0.rem_euclid(1000)).to_string();
-    text.replace('T', " ").replace('Z', " UTC")
 }
 
 /// The colour of a status; the word itself says it too.
@@ -151,8 +154,14 @@ mod tests {
 
     #[test]
     fn exact_times_show_milliseconds_in_utc() {
-        let at = Timestamp::parse("2026-11-24T14:02:07.412999Z").unwrap();
-        assert_eq!(exact(at), "2026-11-24 14:02:07.412 UTC");
+        let told = |text| {
+            let at = Timestamp::parse(text).unwrap();
+            When::new(at, at)
+        };
+        let when = told("2026-11-24T14:02:07.412999Z");
+        assert_eq!(when.full, "2026-11-24 14:02:07.412 UTC");
+        assert_eq!(when.second, "2026-11-24 14:02:07 UTC");
+        assert_eq!(told("2026-11-24T14:02:07Z").full, "2026-11-24 14:02:07.000 UTC");
     }
 
     #[test]
