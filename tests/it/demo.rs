@@ -27,8 +27,8 @@ impl Browser {
     }
 
     pub async fn get(&self, path: &str) -> (StatusCode, String) {
-        let request =
-            self.client.get(format!("{}{path}", self.base)).header("cookie", &self.cookie);
+        let request = self.client.get(format!("{}{path}", self.base));
+        let request = request.header("cookie", &self.cookie).header("accept", "text/html");
         let answer = request.send().await.unwrap();
         (answer.status(), answer.text().await.unwrap())
     }

@@ -12,7 +12,7 @@ use super::PATIENCE;
 /// Its protocol is spoken on the descriptors 3 and 4.
 const START: &str = "exec chromium \"$@\" 3<&0 4>&1 1>/dev/null";
 
-const ARGUMENTS: [&str; 9] = [
+const ARGUMENTS: [&str; 10] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -21,6 +21,7 @@ const ARGUMENTS: [&str; 9] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--hide-scrollbars",
     "--remote-debugging-pipe",
 ];
 
