@@ -76,7 +76,7 @@
       const changed = later.get(row.dataset.row);
       if (changed && !inUse(row)) morph(row, changed);
     }
-    button.textContent = fresh === 1 ? "Show 1 new order" : `Show ${fresh} new orders`;
+    button.textContent = `Show ${fresh} new`;
     button.onclick = () => {
       show();
       table.focus({ preventScroll: true });
@@ -106,6 +106,7 @@
         const link = document.createElement("a");
         link.href = "/login";
         link.textContent = "Sign in again";
+        pause.hidden = true;
         connection.replaceChildren("Your session has ended. ", link);
         return;
       }
