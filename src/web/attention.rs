@@ -59,13 +59,6 @@ pub(crate) struct Action {
     body: Option<Value>,
 }
 
-impl Item {
-    /// Whether it should not wait.
-    pub(crate) fn is_severe(&self) -> bool {
-        self.severity == Severity::High
-    }
-}
-
 impl Action {
     /// A POST without a body.
     pub(crate) fn post(label: &'static str, path: String) -> Self {

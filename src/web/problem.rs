@@ -20,6 +20,7 @@ use crate::directory::UpdateError;
 use crate::ledger::LedgerError;
 
 pub(in crate::web) use self::pages::page;
+pub(in crate::web) use self::trace::wants_html;
 
 /// After how many seconds what is out for a moment may be asked for again.
 const SOON: u64 = 2;

@@ -8,15 +8,15 @@ use reqwest::{Client, StatusCode, redirect};
 use crate::support::daemon::{BINARY, Daemon};
 use crate::support::eventually;
 
-/// A browser as far as the demo needs one: it follows the link once and keeps the cookie.
-struct Browser {
+/// A browser without scripts and pictures: it follows the link once and keeps the cookie.
+pub struct Browser {
     client: Client,
     base: String,
     cookie: String,
 }
 
 impl Browser {
-    async fn open(link: &str) -> Self {
+    pub async fn open(link: &str) -> Self {
         let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
         let answer = client.get(link).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{link}");
@@ -26,16 +26,16 @@ impl Browser {
         Self { client, base, cookie }
     }
 
-    async fn get(&self, path: &str) -> (StatusCode, String) {
-        let request =
-            self.client.get(format!("{}{path}", self.base)).header("cookie", &self.cookie);
+    pub async fn get(&self, path: &str) -> (StatusCode, String) {
+        let request = self.client.get(format!("{}{path}", self.base));
+        let request = request.header("cookie", &self.cookie).header("accept", "text/html");
         let answer = request.send().await.unwrap();
         (answer.status(), answer.text().await.unwrap())
     }
 }
 
 /// Starts a demo and gives its one-time link, which it prints for people, not for the log.
-async fn demo(folder: &std::path::Path) -> (Daemon, String) {
+pub async fn demo(folder: &std::path::Path) -> (Daemon, String) {
     let mut command = tokio::process::Command::new(BINARY);
     command
         .args(["demo", "--listen", "127.0.0.1:0", "--pace", "1", "--keep"])

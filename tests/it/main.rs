@@ -11,6 +11,7 @@
 mod cart_orders;
 mod demo;
 mod faults;
+mod pages;
 mod refusals;
 mod running;
 mod support;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use super::{Problem, pages};
+use crate::web::ui::is_simulated;
 
 /// Where an answer carries its trace id.
 const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
@@ -29,6 +30,7 @@ pub async fn trace(
         method: request.method().clone(),
         path: request.path().to_owned(),
         html: wants_html(request.headers()),
+        simulated: is_simulated(request.request()),
     };
     let answered = next.call(request).instrument(span.clone()).await;
     let (answered, status, pattern) = match answered {
@@ -64,6 +66,8 @@ struct Asked {
     path: String,
     /// A browser asks.
     html: bool,
+    /// Of a demo.
+    simulated: bool,
 }
 
 impl Asked {
@@ -74,7 +78,7 @@ impl Asked {
             None => Problem::of_status(error.as_response_error().status_code()),
         };
         let mut answer = if self.html {
-            pages::shown(&problem, trace_id)
+            pages::shown(&problem, trace_id, self.simulated)
         } else {
             problem.respond(&self.path, trace_id)
         };
@@ -101,7 +105,7 @@ fn name(headers: &mut HeaderMap, trace_id: &str) {
 }
 
 /// Browsers name HTML; tools do not.
-fn wants_html(headers: &HeaderMap) -> bool {
+pub(in crate::web) fn wants_html(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/html"))
 }

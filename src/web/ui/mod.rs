@@ -20,7 +20,7 @@ use tracing::error;
 use super::Desk;
 use super::api::Scope;
 use super::auth::{Gate, open_link};
-use super::problem::Problem;
+use super::problem::{Kind, Problem};
 use crate::domain::OrderId;
 use crate::ledger::LedgerError;
 
@@ -53,9 +53,28 @@ impl Frame {
 /// A page that says only one thing.
 #[derive(Template)]
 #[template(path = "message.html")]
-struct Message {
-    title: &'static str,
-    text: String,
+pub(super) struct Message<'a> {
+    /// Heading and title.
+    pub(super) title: &'a str,
+    /// What happened and what to do.
+    pub(super) text: &'a str,
+    /// Under which the log tells more.
+    pub(super) trace_id: Option<&'a str>,
+    /// Puts the ribbon on it.
+    pub(super) simulated: bool,
+}
+
+impl Message<'_> {
+    /// The page with that status.
+    pub(super) fn shown(&self, status: StatusCode) -> HttpResponse {
+        // The template has only text in it, so that rendering cannot fail.
+        html(status, self.render().expect("invariant: a page of text renders"))
+    }
+}
+
+/// Whether the daemon that answers a request belongs to a demo.
+pub(super) fn is_simulated(request: &HttpRequest) -> bool {
+    request.app_data::<web::Data<Pages>>().is_some_and(|pages| pages.simulated)
 }
 
 /// Why a page cannot be shown.
@@ -139,32 +158,40 @@ async fn order_page(
     .await
 }
 
-/// Lets somebody in who may read, and renders; everybody else is shown the way in.
+/// Lets somebody in who may read, and renders. Who is not signed in is shown the way in; any other
+/// problem is told.
 async fn show<F>(request: &HttpRequest, render: F) -> HttpResponse
 where
     F: AsyncFnOnce(Scope) -> Result<String, PageError>,
 {
-    let Ok(scope) = Scope::extract(request).await else {
-        return HttpResponse::SeeOther().insert_header((header::LOCATION, "/login")).finish();
+    let scope = match Scope::extract(request).await {
+        Ok(scope) => scope,
+        Err(problem) if problem.kind() == Kind::Unauthorized => {
+            return HttpResponse::SeeOther().insert_header((header::LOCATION, "/login")).finish();
+        }
+        Err(problem) => return HttpResponse::from_error(problem),
     };
     match render(scope).await {
         Ok(text) => html(StatusCode::OK, text),
-        Err(PageError::NotFound) => {
-            let text = "There is no such order. Its link may be incomplete.";
-            message(StatusCode::NOT_FOUND, "Not found", text.to_owned())
+        Err(PageError::NotFound) => Message {
+            title: "There is no such order",
+            text: "Its link may be incomplete, or the order belongs to an account that is not \
+                   yours. The list of orders finds it by its number, cart id or e-mail.",
+            trace_id: None,
+            simulated: is_simulated(request),
         }
-        Err(error) => failed(&error),
+        .shown(StatusCode::NOT_FOUND),
+        Err(error) => {
+            error!(%error, "a page could not be shown");
+            Message {
+                title: "Not now",
+                text: "The page cannot be shown at the moment. Reload it in a few seconds.",
+                trace_id: None,
+                simulated: is_simulated(request),
+            }
+            .shown(StatusCode::SERVICE_UNAVAILABLE)
+        }
     }
-}
-
-fn failed(why: &PageError) -> HttpResponse {
-    error!(error = %why, "a page could not be shown");
-    let text = "The page cannot be shown now. It will work again by itself; reload it in a moment.";
-    message(StatusCode::SERVICE_UNAVAILABLE, "Not now", text.to_owned())
-}
-
-pub(super) fn message(status: StatusCode, title: &'static str, text: String) -> HttpResponse {
-    html(status, Message { title, text }.render().unwrap_or_default())
 }
 
 /// Nothing from elsewhere is loaded, framed or run.

@@ -2,9 +2,9 @@
 
 use askama::Template;
 
-use super::words::{arrived_by, exact, flag, status, tone};
+use super::words::{Marked, When, arrived_by, marked, status, tone};
 use super::{Frame, PageError};
-use crate::domain::{Address, HeldBack, Order, OrderId, timeline};
+use crate::domain::{Address, Amount, HeldBack, Order, OrderId, Timestamp, timeline};
 use crate::web::Desk;
 use crate::web::api::Scope;
 
@@ -22,8 +22,10 @@ pub(super) struct Told {
     number: String,
     tone: &'static str,
     status: &'static str,
-    flags: Vec<&'static str>,
+    flags: Vec<Marked>,
     held_back: Option<&'static str>,
+    /// Held back for something that usually passes.
+    passes: bool,
     facts: Vec<Fact>,
     lines: Vec<LineRow>,
     cart: Vec<Fact>,
@@ -32,7 +34,22 @@ pub(super) struct Told {
 
 struct Fact {
     name: &'static str,
-    value: String,
+    value: Value,
+}
+
+enum Value {
+    Text(String),
+    Time(When),
+}
+
+impl Fact {
+    fn text(name: &'static str, text: impl Into<String>) -> Self {
+        Self { name, value: Value::Text(text.into()) }
+    }
+
+    fn time(name: &'static str, at: Timestamp, now: Timestamp) -> Self {
+        Self { name, value: Value::Time(When::new(at, now)) }
+    }
 }
 
 struct LineRow {
@@ -43,7 +60,7 @@ struct LineRow {
 }
 
 struct EntryRow {
-    at: String,
+    at: When,
     text: String,
 }
 
@@ -53,8 +70,9 @@ pub(super) async fn read(desk: &Desk, scope: &Scope, id: &OrderId) -> Result<Tol
     let order = order.ok_or(PageError::NotFound)?;
     let store = desk.ledger.store(id.store).await?;
     let entries = desk.ledger.timeline(id).await?;
+    let now = desk.clock.now();
     let timeline = entries.iter().map(|row| EntryRow {
-        at: exact(row.at),
+        at: When::new(row.at, now),
         text: timeline::sentence(row.kind, &row.by, &row.details),
     });
     let store_name = store.map(|store| store.name).unwrap_or_default();
@@ -63,30 +81,34 @@ pub(super) async fn read(desk: &Desk, scope: &Scope, id: &OrderId) -> Result<Tol
         number: order.number.clone(),
         tone: tone(order.status),
         status: status(order.status),
-        flags: order.flags.iter().map(flag).collect(),
+        flags: order.flags.iter().map(marked).collect(),
         held_back: order.held_back.map(HeldBack::words),
-        facts: facts(&order, store_name),
+        passes: matches!(
+            order.held_back,
+            Some(HeldBack::PaymentPending | HeldBack::StatusNotImported)
+        ),
+        facts: facts(&order, store_name, now),
         lines: lines(&order),
-        cart: cart(&order),
+        cart: cart(&order, now),
         timeline: timeline.collect(),
     })
 }
 
-fn facts(order: &Order, store: String) -> Vec<Fact> {
+fn facts(order: &Order, store: String, now: Timestamp) -> Vec<Fact> {
     let content = &order.content;
-    let money = |amount: crate::domain::Amount| format!("{amount} {}", content.currency);
-    let mut facts = vec![
-        Fact { name: "Store", value: store },
-        Fact { name: "Placed", value: exact(order.placed_at) },
-        Fact {
-            name: "Imported",
-            value: format!("{}, {}", exact(order.created_at), arrived_by(order.arrived_by)),
-        },
-        Fact { name: "Total", value: money(content.totals.total) },
-        Fact { name: "Shipping", value: money(content.totals.shipping) },
-    ];
+    let money = |amount: Amount| format!("{amount} {}", content.currency);
+    let mut facts = vec![Fact::text("Store", store), Fact::time("Placed", order.placed_at, now)];
+    if order.is_in_book() {
+        facts.push(Fact::time("Imported", order.created_at, now));
+        facts.push(Fact::text("Arrived by", arrived_by(order.arrived_by)));
+    } else {
+        facts.push(Fact::time("First seen", order.created_at, now));
+    }
+    facts.push(Fact::text("Total", money(content.totals.total)));
+    facts.push(Fact::text("Shipping", money(content.totals.shipping)));
     let mut known = |name, value: Option<String>| {
-        facts.extend(value.filter(|value| !value.is_empty()).map(|value| Fact { name, value }));
+        let value = value.filter(|value| !value.is_empty());
+        facts.extend(value.map(|value| Fact::text(name, value)));
     };
     known("Shipping method", content.shipping_method.clone());
     known("Ships to", content.shipping_address.as_ref().map(address));
@@ -123,23 +145,21 @@ fn lines(order: &Order) -> Vec<LineRow> {
     order.content.lines.iter().map(row).collect()
 }
 
-fn cart(order: &Order) -> Vec<Fact> {
+fn cart(order: &Order, now: Timestamp) -> Vec<Fact> {
     let cart = &order.cart;
     let or_none = |value: &Option<String>, none: &str| {
         value.as_ref().map_or_else(|| none.to_owned(), |word| word.replace('_', " "))
     };
     let mut facts = vec![
-        Fact { name: "Name", value: order.cart_name.clone() },
-        Fact { name: "Id", value: order.id.cart.to_string() },
-        Fact { name: "Payment", value: or_none(&cart.financial_status, "not told") },
-        Fact { name: "Fulfilment", value: or_none(&cart.fulfillment_status, "unfulfilled") },
-        Fact { name: "Last change", value: exact(order.guard.newest.updated_at) },
+        Fact::text("Name", order.cart_name.clone()),
+        Fact::text("Id", order.id.cart.to_string()),
+        Fact::text("Payment", or_none(&cart.financial_status, "not told")),
+        Fact::text("Fulfilment", or_none(&cart.fulfillment_status, "unfulfilled")),
+        Fact::time("Last change", order.guard.newest.updated_at, now),
     ];
-    if let Some(at) = cart.cancelled_at {
-        facts.push(Fact { name: "Cancelled", value: exact(at) });
-    }
+    facts.extend(cart.cancelled_at.map(|at| Fact::time("Cancelled", at, now)));
     if cart.archived {
-        facts.push(Fact { name: "Archived", value: "yes".to_owned() });
+        facts.push(Fact::text("Archived", "yes"));
     }
     facts
 }

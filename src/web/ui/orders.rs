@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::words::{OrderRow, status};
 use super::{Frame, PageError};
-use crate::domain::{AccountId, Status, StoreId};
-use crate::ledger::{OrderCursor, OrderFilter};
+use crate::domain::{AccountId, Order, Status, StoreId};
+use crate::ledger::{OrderCursor, OrderFilter, Page, StoreRow};
 use crate::web::Desk;
 use crate::web::cursor::Cursors;
 
@@ -45,6 +45,10 @@ pub(super) struct Listing {
     statuses: Vec<StatusChoice>,
     orders: Vec<OrderRow>,
     nothing: &'static str,
+    /// Something narrows the list.
+    filtered: bool,
+    /// The list does not begin with the newest order.
+    newest: Option<String>,
     next: Option<String>,
 }
 
@@ -70,58 +74,88 @@ pub(super) async fn read(
     let stores = desk.ledger.stores(account, StoreId(0), STORES).await?;
     let names: HashMap<StoreId, &str> =
         stores.iter().map(|store| (store.id, store.name.as_str())).collect();
-    let chosen = stores.iter().find(|store| store.slug == query.store).map(|store| store.id);
-    let q = query.q.trim();
-    let mut filter = OrderFilter::of(account, ROWS);
-    filter.store = chosen;
-    filter.status = Status::parse(&query.status);
-    filter.q = (!q.is_empty()).then(|| q.to_owned());
     let cursors = Cursors::of(&desk.vault, LIST, &(&query.q, &query.store, &query.status));
+    let mut filter = OrderFilter::of(account, ROWS);
+    filter.store = stores.iter().find(|store| store.slug == query.store).map(|store| store.id);
+    filter.status = Status::parse(&query.status);
+    let q = query.q.trim();
+    filter.q = (!q.is_empty()).then(|| q.to_owned());
     // A cursor that does not fit begins at the top: the address may have been edited by hand.
     filter.after = cursors.read::<OrderCursor>(&query.cursor).ok();
-    let page = desk.ledger.order_page(&filter).await?;
-
-    let next = match page.rows.last() {
-        Some(last) if page.more => {
-            let after = OrderCursor {
-                at: last.created_at,
-                store: last.id.store,
-                cart_order_id: last.id.cart.clone(),
-            };
-            Some(address(query, &cursors.write(&after)))
-        }
-        _ => None,
+    // A store or status that there is not fits no order, rather than all.
+    let unknown = (!query.store.is_empty() && filter.store.is_none())
+        || (!query.status.is_empty() && filter.status.is_none());
+    let page = if unknown {
+        Page { rows: Vec::new(), more: false }
+    } else {
+        desk.ledger.order_page(&filter).await?
     };
+
     let name = |id| names.get(&id).copied().unwrap_or_default();
     let orders: Vec<_> =
         page.rows.iter().map(|order| OrderRow::new(order, name(order.id.store), now)).collect();
-    let stores = stores
-        .iter()
-        .map(|store| StoreChoice {
-            slug: store.slug.clone(),
-            name: store.name.clone(),
-            chosen: Some(store.id) == chosen,
-        })
-        .collect();
-    let statuses = Status::ALL
-        .map(|each| StatusChoice {
-            value: each.as_str(),
-            words: status(each),
-            chosen: filter.status == Some(each),
-        })
-        .into();
-    let filtered = filter.q.is_some() || chosen.is_some() || filter.status.is_some();
-    let nothing = if filtered { "No order fits these filters." } else { "No order yet." };
-    Ok(Listing { q: query.q.clone(), stores, statuses, orders, nothing, next })
+    let filtered = [q, &query.store, &query.status].iter().any(|given| !given.is_empty());
+    let nothing = if filtered {
+        "No order fits these filters."
+    } else {
+        "No order yet. The first one appears here by itself, as soon as the cart tells of it."
+    };
+    let choice = |store: &StoreRow| StoreChoice {
+        slug: store.slug.clone(),
+        name: store.name.clone(),
+        chosen: Some(store.id) == filter.store,
+    };
+    Ok(Listing {
+        q: query.q.clone(),
+        stores: stores.iter().map(choice).collect(),
+        statuses: Status::ALL.map(|each| status_choice(each, filter.status)).into(),
+        orders,
+        nothing,
+        filtered,
+        newest: filter.after.is_some().then(|| address(query, None)),
+        next: after(&page).map(|after| address(query, Some(&cursors.write(&after)))),
+    })
 }
 
-fn address(query: &Query, cursor: &str) -> String {
-    let part = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    format!(
-        "/orders?q={}&store={}&status={}&cursor={}",
-        part(&query.q),
-        part(&query.store),
-        part(&query.status),
-        part(cursor)
-    )
+fn status_choice(each: Status, chosen: Option<Status>) -> StatusChoice {
+    StatusChoice { value: each.as_str(), words: status(each), chosen: chosen == Some(each) }
+}
+
+/// Where the next page begins, if there is one.
+fn after(page: &Page<Order>) -> Option<OrderCursor> {
+    let last = page.rows.last().filter(|_| page.more)?;
+    Some(OrderCursor {
+        at: last.created_at,
+        store: last.id.store,
+        cart_order_id: last.id.cart.clone(),
+    })
+}
+
+/// The address of this view from a cursor on, or from its beginning.
+fn address(query: &Query, cursor: Option<&str>) -> String {
+    let given = [
+        ("q", query.q.as_str()),
+        ("store", &query.store),
+        ("status", &query.status),
+        ("cursor", cursor.unwrap_or_default()),
+    ];
+    let pairs: Vec<_> = given
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+        .collect();
+    if pairs.is_empty() { "/orders".to_owned() } else { format!("/orders?{}", pairs.join("&")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_the_view() {
+        let mut query = Query::default();
+        assert_eq!(address(&query, None), "/orders");
+        (query.q, query.store) = ("#1 & 2".to_owned(), "pine".to_owned());
+        assert_eq!(address(&query, Some("c")), "/orders?q=%231%20%26%202&store=pine&cursor=c");
+    }
 }

@@ -4,16 +4,19 @@ use std::collections::HashMap;
 
 use askama::Template;
 
-use super::words::{OrderRow, When};
+use super::words::{OrderRow, When, span};
 use super::{Frame, PageError};
-use crate::domain::{AccountId, StoreId, Timestamp};
+use crate::domain::{AccountId, Flag, OrderId, StoreId, Timestamp};
 use crate::ledger::{Backlog, Connection, OrderFilter, StoreRow};
-use crate::web::{Desk, attention};
+use crate::web::Desk;
+use crate::web::attention::{self, Severity};
 
 /// Orders shown.
 const LATEST: usize = 20;
-/// Stores shown; more are found by the store filter of the order list.
+/// Stores shown. What is wrong with any other is told above them all the same.
 const STORES: usize = 60;
+/// Things shown that need a person, worst first; the rest is counted.
+const TROUBLES: usize = 12;
 
 /// The whole page.
 #[derive(Template)]
@@ -34,33 +37,46 @@ pub(super) struct Fragment {
 pub(super) struct Live {
     truth: String,
     attention: Vec<Item>,
+    /// Things that need a person and are not shown.
+    unshown: usize,
     stores: Vec<Card>,
+    more_stores: bool,
     orders: Vec<OrderRow>,
 }
 
 struct Item {
     tone: &'static str,
-    store: String,
+    urgency: &'static str,
     text: String,
+    since: Option<When>,
+    /// The page of its order.
     link: Option<String>,
+    /// What mends or shows it on the command line.
+    command: Option<String>,
 }
 
 struct Card {
+    /// Worst first.
+    rank: u8,
     name: String,
     channel: &'static str,
     domain: String,
     tone: &'static str,
     health: &'static str,
-    bolt: String,
+    bolt: &'static str,
     last_event: Option<When>,
-    waiting: u64,
+    waiting: String,
     set_aside: u64,
 }
 
-/// Reads everything the overview tells about an account.
+/// Reads everything the overview tells about an account, in a number of queries that does not grow
+/// with the book: one for each store shown, one for each kind of trouble, and a few more.
 pub(super) async fn read(desk: &Desk, account: AccountId) -> Result<Live, PageError> {
     let now = desk.clock.now();
-    let stores = desk.ledger.stores(account, StoreId(0), STORES).await?;
+    let mut troubles = attention::collect(desk, account).await?;
+    let mut stores = desk.ledger.stores(account, StoreId(0), STORES + 1).await?;
+    let more_stores = stores.len() > STORES;
+    stores.truncate(STORES);
     let mut cards = Vec::with_capacity(stores.len());
     let mut waiting = 0;
     let mut oldest: Option<Timestamp> = None;
@@ -68,29 +84,41 @@ pub(super) async fn read(desk: &Desk, account: AccountId) -> Result<Live, PageEr
         let backlog = desk.ledger.backlog(store.id).await?;
         waiting += backlog.waiting;
         oldest = [oldest, backlog.oldest].into_iter().flatten().min();
-        cards.push(card(store, &backlog, now));
+        cards.push(card(store, &backlog, &troubles, now));
     }
+    cards.sort_by_key(|card| card.rank);
     let names: HashMap<StoreId, &str> =
         stores.iter().map(|store| (store.id, store.name.as_str())).collect();
     let page = desk.ledger.order_page(&OrderFilter::of(account, LATEST)).await?;
     let name = |id| names.get(&id).copied().unwrap_or_default();
     let orders =
         page.rows.iter().map(|order| OrderRow::new(order, name(order.id.store), now)).collect();
-    let attention: Vec<Item> =
-        attention::collect(desk, account).await?.into_iter().map(item).collect();
-    let truth = truth(waiting, oldest, attention.len(), now);
-    Ok(Live { truth, attention, stores: cards, orders })
+    let truth = if stores.is_empty() {
+        "No store is connected yet.".to_owned()
+    } else {
+        truth(waiting, oldest, troubles.len(), now)
+    };
+    for trouble in troubles.iter_mut().filter(|trouble| trouble.kind == "set_aside") {
+        let named = stores.iter().find(|store| store.slug == trouble.store);
+        let name = named.map_or(&trouble.store, |store| &store.name);
+        trouble.text = format!("{name}: {}", trouble.text);
+    }
+    let unshown = troubles.len().saturating_sub(TROUBLES);
+    troubles.truncate(TROUBLES);
+    let mut attention = Vec::with_capacity(troubles.len());
+    for found in troubles {
+        attention.push(item(desk, found, now).await?);
+    }
+    Ok(Live { truth, attention, unshown, stores: cards, more_stores, orders })
 }
 
 /// One line that says how things are.
 fn truth(waiting: u64, oldest: Option<Timestamp>, attention: usize, now: Timestamp) -> String {
     let work = match (waiting, oldest) {
         (0, _) | (_, None) => "Everything that came in has been worked on.".to_owned(),
-        (1, Some(oldest)) => {
-            format!("1 event waits, since {} s.", now.since(oldest).as_secs())
-        }
+        (1, Some(oldest)) => format!("1 event has waited for {}.", span(now.since(oldest))),
         (many, Some(oldest)) => {
-            format!("{many} events wait, the oldest since {} s.", now.since(oldest).as_secs())
+            format!("{many} events wait, the oldest for {}.", span(now.since(oldest)))
         }
     };
     let people = match attention {
@@ -101,38 +129,138 @@ fn truth(waiting: u64, oldest: Option<Timestamp>, attention: usize, now: Timesta
     format!("{work} {people}")
 }
 
-fn card(store: &StoreRow, backlog: &Backlog, now: Timestamp) -> Card {
-    let (tone, health) = if store.disconnected_at.is_some() {
-        ("warn", "Disconnected")
-    } else if store.paused {
-        ("warn", "Paused")
-    } else if store.health.connection == Connection::Reconnect {
-        ("bad", "Reconnect")
-    } else if backlog.set_aside > 0 {
-        ("warn", "Needs a look")
-    } else {
-        ("ok", "Healthy")
-    };
-    let bolt = match (&store.health.checked_at, backlog.last_event) {
-        _ if store.disconnected_at.is_some() => "off".to_owned(),
-        (_, Some(_)) => "live".to_owned(),
-        (Some(_), None) if store.health.subscribed.is_empty() => "not registered".to_owned(),
-        _ => "waiting for the first".to_owned(),
-    };
+fn card(store: &StoreRow, backlog: &Backlog, troubles: &[attention::Item], now: Timestamp) -> Card {
+    let (rank, tone, health) = health(store, backlog, troubles);
+    let oldest = backlog.oldest.filter(|_| backlog.waiting > 0);
     Card {
+        rank,
         name: store.name.clone(),
         channel: store.channel.title(),
         domain: store.domain.clone(),
         tone,
         health,
-        bolt,
+        bolt: bolt(store, backlog),
         last_event: backlog.last_event.map(|at| When::new(at, now)),
-        waiting: backlog.waiting,
+        waiting: oldest.map_or_else(
+            || backlog.waiting.to_string(),
+            |oldest| format!("{}, oldest for {}", backlog.waiting, span(now.since(oldest))),
+        ),
         set_aside: backlog.set_aside,
     }
 }
 
-fn item(found: attention::Item) -> Item {
-    let tone = if found.is_severe() { "bad" } else { "warn" };
-    Item { tone, store: found.store, text: found.text, link: found.links.into_iter().next() }
+/// How a store is, as its place among the others, its colour and its word.
+fn health(
+    store: &StoreRow,
+    backlog: &Backlog,
+    troubles: &[attention::Item],
+) -> (u8, &'static str, &'static str) {
+    // What is the matter with single orders is not the store's own state.
+    let of_store = |item: &&attention::Item| {
+        item.store == store.slug
+            && item.severity > Severity::Low
+            && Flag::parse(item.kind).is_none()
+    };
+    let worst = troubles.iter().find(of_store).map(|item| item.severity);
+    if store.disconnected_at.is_some() {
+        (5, "plain", "Disconnected")
+    } else if store.health.connection == Connection::Reconnect {
+        (0, "bad", "Reconnect")
+    } else if worst == Some(Severity::High) {
+        (1, "bad", "Needs you")
+    } else if store.paused {
+        (2, "warn", "Paused")
+    } else if worst.is_some() || backlog.set_aside > 0 {
+        (3, "warn", "Needs a look")
+    } else {
+        (4, "ok", "Healthy")
+    }
+}
+
+/// Whether webhooks reach us.
+fn bolt(store: &StoreRow, backlog: &Backlog) -> &'static str {
+    let unregistered = store.health.checked_at.is_some() && store.health.subscribed.is_empty();
+    match backlog.last_event {
+        _ if store.disconnected_at.is_some() => "off",
+        _ if unregistered => "not registered",
+        Some(_) => "live",
+        None => "waiting for the first event",
+    }
+}
+
+async fn item(desk: &Desk, found: attention::Item, now: Timestamp) -> Result<Item, PageError> {
+    let (tone, urgency) = match found.severity {
+        Severity::High => ("bad", "Urgent"),
+        Severity::Medium => ("warn", "To do"),
+        Severity::Low => ("plain", "Note"),
+    };
+    let order = order_of(desk, &found).await?;
+    Ok(Item {
+        tone,
+        urgency,
+        command: command(found.kind, &found.store, order.as_ref()),
+        text: found.text,
+        since: found.since.map(|at| When::new(at, now)),
+        link: order.map(|order| format!("/orders/{order}")),
+    })
+}
+
+/// The order it is about, if the book knows that order: an event may be set aside before its order
+/// was ever seen.
+async fn order_of(desk: &Desk, found: &attention::Item) -> Result<Option<OrderId>, PageError> {
+    let named = found.links.iter().find_map(|link| link.strip_prefix("/orders/"));
+    let Some(id) = named.and_then(|id| id.parse::<OrderId>().ok()) else { return Ok(None) };
+    Ok(desk.ledger.order(&id).await?.map(|order| order.id))
+}
+
+/// The command that helps, for what no page does.
+fn command(kind: &str, store: &str, order: Option<&OrderId>) -> Option<String> {
+    let of_store = |verb| Some(format!("instasync store {verb} {store}"));
+    let of_order = |verb| order.map(|order| format!("instasync order {verb} {order}"));
+    match kind {
+        "quarantined" => of_store("restart"),
+        "reconnect" | "missing_scopes" | "subscriptions" => of_store("reconnect"),
+        "paused" => of_store("resume"),
+        "set_aside" => Some(format!("instasync events list --store {store} --state set_aside")),
+        _ => match Flag::parse(kind)? {
+            Flag::CancelledLate => of_order("archive"),
+            Flag::FulfilledInCart => of_order("ship"),
+            Flag::RefundedInCart | Flag::DeletedInCart => of_order("cancel"),
+            Flag::RevivedInCart => of_order("restore"),
+            _ => None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_line_of_truth_tells_work_and_people() {
+        let now = Timestamp::from_seconds(1_700_000_000);
+        let before = Some(now.minus(Duration::from_secs(7300)));
+        assert_eq!(
+            truth(0, None, 0, now),
+            "Everything that came in has been worked on. Nothing needs you."
+        );
+        assert_eq!(truth(1, before, 1, now), "1 event has waited for 2 h. One thing needs you.");
+        assert_eq!(
+            truth(9, before, 3, now),
+            "9 events wait, the oldest for 2 h. 3 things need you."
+        );
+    }
+
+    #[test]
+    fn r50_what_no_page_does_names_its_command() {
+        let order = OrderId::new(StoreId(1), crate::domain::CartOrderId("450".to_owned()));
+        let told = |kind, order| command(kind, "pine", order);
+        assert_eq!(told("paused", None).as_deref(), Some("instasync store resume pine"));
+        let ship = told("fulfilled_in_cart", Some(&order));
+        assert_eq!(ship, Some(format!("instasync order ship {order}")));
+        assert_eq!(told("fulfilled_in_cart", None), None);
+        assert_eq!(told("database", None), None);
+    }
 }

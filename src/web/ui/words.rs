@@ -2,37 +2,47 @@
 
 use std::time::Duration;
 
-use crate::domain::{ArrivedBy, Flag, Order, Status, Timestamp};
+use crate::domain::{ArrivedBy, Flag, HeldBack, Order, Status, Timestamp};
 
 /// A time as people read it, with the exact one for machines and for pointing at.
 #[derive(Debug, Clone)]
 pub(super) struct When {
-    pub(super) exact: String,
+    /// For `datetime`.
+    pub(super) machine: String,
+    /// Date and time of day to the millisecond, in UTC: for titles and timelines.
+    pub(super) full: String,
+    /// The same to the second.
+    pub(super) second: String,
     pub(super) words: String,
 }
 
 impl When {
     pub(super) fn new(at: Timestamp, now: Timestamp) -> Self {
-        Self { exact: at.to_string(), words: ago(now.since(at)) }
+        // Out of range only for made-up numbers, as for `Timestamp` itself.
+        let instant = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::MAX);
+        Self {
+            machine: at.to_string(),
+            full: instant.strftime("%Y-%m-%d %H:%M:%S%.3f UTC").to_string(),
+            second: instant.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            words: ago(now.since(at)),
+        }
     }
 }
 
-/// `12 s ago`, `3 min ago`, `5 h ago`, `9 days ago`.
-pub(super) fn ago(span: Duration) -> String {
+/// `now`, `12 s ago`, `3 min ago`, `5 h ago`, `9 days ago`.
+fn ago(past: Duration) -> String {
+    if past.as_secs() == 0 { "now".to_owned() } else { format!("{} ago", span(past)) }
+}
+
+/// `12 s`, `3 min`, `5 h`, `9 days`: the unit that matters, rounded down.
+pub(super) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     match seconds {
-        0 => "now".to_owned(),
-        1..60 => format!("{seconds} s ago"),
-        60..3600 => format!("{} min ago", seconds / 60),
-        3600..172_800 => format!("{} h ago", seconds / 3600),
-        _ => format!("{} days ago", seconds / 86_400),
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
     }
-}
-
-/// A time of day with its date, in UTC, to the millisecond: what timelines show.
-pub(super) fn exact(at: Timestamp) -> String {
-    let text = Timestamp(at.0 - at.0.rem_euclid(1000)).to_string();
-    text.replace('T', " ").replace('Z', " UTC")
 }
 
 /// The colour of a status; the word itself says it too.
@@ -40,7 +50,7 @@ pub(super) fn tone(status: Status) -> &'static str {
     match status {
         Status::AwaitingFulfillment | Status::DropshipmentRequested => "info",
         Status::Shipped => "ok",
-        Status::Cancelled | Status::HeldBack => "warn",
+        Status::Cancelled | Status::HeldBack => "plain",
     }
 }
 
@@ -56,28 +66,36 @@ pub(super) fn status(status: Status) -> &'static str {
 }
 
 /// A flag in words.
-pub(super) fn flag(flag: Flag) -> &'static str {
-    match flag {
-        Flag::CancelledLate => "Cancelled too late",
-        Flag::RefundedInCart => "Refunded in the cart",
-        Flag::RevivedInCart => "Revived in the cart",
-        Flag::DeletedInCart => "Deleted in the cart",
-        Flag::FulfilledInCart => "Fulfilled in the cart",
-        Flag::OnHoldInCart => "On hold in the cart",
-        Flag::WebhookMissed => "Webhook missed",
-        Flag::UnlinkedLine => "Unknown SKU",
-        Flag::Test => "Test",
-        Flag::Archived => "Archived",
-        Flag::Redacted => "Redacted",
-    }
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Marked {
+    pub(super) tone: &'static str,
+    pub(super) words: &'static str,
 }
 
-/// How an order came into the book.
+/// A flag in words. Only what may ask for a decision is coloured.
+pub(super) fn marked(flag: Flag) -> Marked {
+    let (tone, words) = match flag {
+        Flag::CancelledLate => ("warn", "Cancelled too late"),
+        Flag::RefundedInCart => ("warn", "Refunded in the cart"),
+        Flag::RevivedInCart => ("warn", "Revived in the cart"),
+        Flag::DeletedInCart => ("warn", "Deleted in the cart"),
+        Flag::FulfilledInCart => ("warn", "Fulfilled in the cart"),
+        Flag::OnHoldInCart => ("warn", "On hold in the cart"),
+        Flag::UnlinkedLine => ("warn", "Unknown SKU"),
+        Flag::WebhookMissed => ("plain", "Webhook missed"),
+        Flag::Test => ("plain", "Test"),
+        Flag::Archived => ("plain", "Archived"),
+        Flag::Redacted => ("plain", "Redacted"),
+    };
+    Marked { tone, words }
+}
+
+/// What brought an order into the book.
 pub(super) fn arrived_by(by: ArrivedBy) -> &'static str {
     match by {
-        ArrivedBy::Instasync => "by Instasync",
-        ArrivedBy::Autosync => "by autosync",
-        ArrivedBy::Manual => "by hand",
+        ArrivedBy::Instasync => "Instasync",
+        ArrivedBy::Autosync => "Autosync",
+        ArrivedBy::Manual => "By hand",
     }
 }
 
@@ -89,11 +107,13 @@ pub(super) struct OrderRow {
     pub(super) store: String,
     pub(super) cart_name: String,
     pub(super) by_bolt: bool,
-    pub(super) arrived_by: &'static str,
-    pub(super) imported: When,
+    /// `None` for an order that did not come into the book.
+    pub(super) arrived_by: Option<&'static str>,
+    pub(super) arrived: When,
     pub(super) tone: &'static str,
     pub(super) status: &'static str,
-    pub(super) flags: Vec<&'static str>,
+    pub(super) held_back: Option<&'static str>,
+    pub(super) flags: Vec<Marked>,
     pub(super) items: u64,
     pub(super) total: String,
 }
@@ -106,11 +126,12 @@ impl OrderRow {
             store: store.to_owned(),
             cart_name: order.cart_name.clone(),
             by_bolt: order.arrived_by == ArrivedBy::Instasync,
-            arrived_by: arrived_by(order.arrived_by),
-            imported: When::new(order.created_at, now),
+            arrived_by: order.is_in_book().then(|| arrived_by(order.arrived_by)),
+            arrived: When::new(order.created_at, now),
             tone: tone(order.status),
             status: status(order.status),
-            flags: order.flags.iter().map(flag).collect(),
+            held_back: order.held_back.map(HeldBack::words),
+            flags: order.flags.iter().map(marked).collect(),
             items: order.content.lines.iter().map(|line| u64::from(line.quantity)).sum(),
             total: format!("{} {}", order.content.totals.total, order.content.currency),
         }
@@ -133,7 +154,21 @@ mod tests {
 
     #[test]
     fn exact_times_show_milliseconds_in_utc() {
+        let told = |text| {
+            let at = Timestamp::parse(text).unwrap();
+            When::new(at, at)
+        };
+        let when = told("2026-11-24T14:02:07.412999Z");
+        assert_eq!(when.full, "2026-11-24 14:02:07.412 UTC");
+        assert_eq!(when.second, "2026-11-24 14:02:07 UTC");
+        assert_eq!(told("2026-11-24T14:02:07Z").full, "2026-11-24 14:02:07.000 UTC");
+    }
+
+    #[test]
+    fn a_time_keeps_its_exact_value_for_machines() {
         let at = Timestamp::parse("2026-11-24T14:02:07.412999Z").unwrap();
-        assert_eq!(exact(at), "2026-11-24 14:02:07.412 UTC");
+        let when = When::new(at, at.plus(Duration::from_secs(75)));
+        assert_eq!(when.machine, "2026-11-24T14:02:07.412999Z");
+        assert_eq!(when.words, "1 min ago");
     }
 }
