@@ -10,7 +10,7 @@
 //! | [`rules`] | a store's settings |
 //! | [`eligibility`] | whether a sighting may enter the book (R13, R14) |
 //! | [`command`] | what persons and tools may ask of an order (R18) |
-//! | [`decide`] | the one function through which every order changes |
+//! | [`mod@decide`] | the one function through which every order changes |
 //! | [`timeline`] | what happened to an order, and the sentence that tells it (R19) |
 //! | [`event`] | states, sources and reasons of journal events |
 //! | [`backoff`] | when a failed event is tried again (R49) |

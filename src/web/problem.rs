@@ -1,6 +1,6 @@
 //! What the private listener answers when it does not do what was asked: RFC 9457.
 //!
-//! Handlers give back a [`Problem`]; the [`trace`] middleware writes it out, since only it knows
+//! Handlers give back a [`Problem`]; the [`trace()`] middleware writes it out, since only it knows
 //! the request's path and trace id. Errors of actix itself (a body over the limit, a query that is
 //! none) become problems in the same place, so that no other shape of error exists.
 
@@ -383,7 +383,7 @@ impl Problem {
     }
 }
 
-/// What actix writes when no [`trace`] stands around the handler.
+/// What actix writes when no [`trace()`] stands around the handler.
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         self.0.kind.status()

@@ -16,7 +16,7 @@
 //! | [`learn`] | what a call teaches about the connection |
 //! | [`connect`] | scopes and subscriptions |
 //! | [`asked`] | what persons and tools ask |
-//! | [`load`] | what an incarnation begins with |
+//! | [`mod@load`] | what an incarnation begins with |
 //! | [`message`] | what the actor is told |
 //! | [`reading`] | pages, or single careful tries after a crash |
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Action, Item, Severity};
 use crate::actor::ActorState;
 use crate::domain::event::reason;
-use crate::domain::{AccountId, CartOrderId, EventState, StoreId, Timestamp};
+use crate::domain::{AccountId, CartOrderId, EventState, OrderId, StoreId, Timestamp};
 use crate::ledger::{Connection, EventFilter, LedgerError, StoreRow};
 use crate::web::Desk;
 
@@ -142,28 +142,34 @@ pub(super) async fn set_aside(
         group.oldest = event.received_at;
         group.order = event.cart_order_id.or_else(|| group.order.take());
     }
-    let item = |((id, why), group): ((StoreId, Option<String>), Group)| {
+    let mut items = Vec::with_capacity(groups.len());
+    for ((id, why), group) in groups {
         let store = stores.iter().find(|store| store.id == id);
         let slug = store.map(|store| store.slug.clone());
         let slug = slug.or_else(|| Some(desk.directory.get(id)?.slug.to_string()));
-        item_of(slug.unwrap_or_default(), why.as_deref(), &group, id, page.more)
-    };
-    Ok(groups.into_iter().map(item).collect())
+        let mut item = item_of(slug.unwrap_or_default(), why.as_deref(), &group, page.more);
+        // An order that never came to be has no page.
+        if let Some(order) = group.order.map(|order| OrderId::new(id, order))
+            && desk.ledger.order(&order).await?.is_some()
+        {
+            item.links.insert(0, format!("/orders/{order}"));
+        }
+        items.push(item);
+    }
+    Ok(items)
 }
 
-fn item_of(slug: String, why: Option<&str>, group: &Group, id: StoreId, more: bool) -> Item {
+fn item_of(slug: String, why: Option<&str>, group: &Group, more: bool) -> Item {
     let sentence = why.and_then(reason::sentence).unwrap_or("No reason is known.");
     let at_least = if more { "At least " } else { "" };
     let events = if group.count == 1 { "event was" } else { "events were" };
     let mut actions = Vec::new();
-    let mut links = Vec::new();
     if let Some(order) = &group.order {
         let path = format!("/api/v1/stores/{slug}/orders/fetch");
         let fetch = Action::post("Fetch the order again", path);
         actions.push(fetch.with(serde_json::json!({"cart_order_id": order})));
-        links.push(format!("/orders/{}", crate::domain::OrderId::new(id, order.clone())));
     }
-    links.push(format!("/api/v1/events?store={slug}&state=set_aside"));
+    let links = vec![format!("/api/v1/events?store={slug}&state=set_aside")];
     Item {
         kind: "set_aside",
         severity: Severity::Medium,

@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::words::{OrderRow, When, span};
 use super::{Frame, PageError};
-use crate::domain::{AccountId, Flag, OrderId, StoreId, Timestamp};
+use crate::domain::{AccountId, Flag, StoreId, Timestamp};
 use crate::ledger::{Backlog, Connection, OrderFilter, StoreRow};
 use crate::web::Desk;
 use crate::web::attention::{self, Severity};
@@ -105,10 +105,7 @@ pub(super) async fn read(desk: &Desk, account: AccountId) -> Result<Live, PageEr
     }
     let unshown = troubles.len().saturating_sub(TROUBLES);
     troubles.truncate(TROUBLES);
-    let mut attention = Vec::with_capacity(troubles.len());
-    for found in troubles {
-        attention.push(item(desk, found, now).await?);
-    }
+    let attention = troubles.into_iter().map(|found| item(found, now)).collect();
     Ok(Live { truth, attention, unshown, stores: cards, more_stores, orders })
 }
 
@@ -188,33 +185,25 @@ fn bolt(store: &StoreRow, backlog: &Backlog) -> &'static str {
     }
 }
 
-async fn item(desk: &Desk, found: attention::Item, now: Timestamp) -> Result<Item, PageError> {
+fn item(found: attention::Item, now: Timestamp) -> Item {
     let (tone, urgency) = match found.severity {
         Severity::High => ("bad", "Urgent"),
         Severity::Medium => ("warn", "To do"),
         Severity::Low => ("plain", "Note"),
     };
-    let order = order_of(desk, &found).await?;
-    Ok(Item {
+    let order = found.links.iter().find_map(|link| link.strip_prefix("/orders/"));
+    Item {
         tone,
         urgency,
-        command: command(found.kind, &found.store, order.as_ref()),
-        text: found.text,
-        since: found.since.map(|at| When::new(at, now)),
+        command: command(found.kind, &found.store, order),
         link: order.map(|order| format!("/orders/{order}")),
-    })
-}
-
-/// The order it is about, if the book knows that order: an event may be set aside before its order
-/// was ever seen.
-async fn order_of(desk: &Desk, found: &attention::Item) -> Result<Option<OrderId>, PageError> {
-    let named = found.links.iter().find_map(|link| link.strip_prefix("/orders/"));
-    let Some(id) = named.and_then(|id| id.parse::<OrderId>().ok()) else { return Ok(None) };
-    Ok(desk.ledger.order(&id).await?.map(|order| order.id))
+        since: found.since.map(|at| When::new(at, now)),
+        text: found.text,
+    }
 }
 
 /// The command that helps, for what no page does.
-fn command(kind: &str, store: &str, order: Option<&OrderId>) -> Option<String> {
+fn command(kind: &str, store: &str, order: Option<&str>) -> Option<String> {
     let of_store = |verb| Some(format!("instasync store {verb} {store}"));
     let of_order = |verb| order.map(|order| format!("instasync order {verb} {order}"));
     match kind {
@@ -255,10 +244,10 @@ mod tests {
 
     #[test]
     fn r50_what_no_page_does_names_its_command() {
-        let order = OrderId::new(StoreId(1), crate::domain::CartOrderId("450".to_owned()));
+        let order = "ord_1_5001";
         let told = |kind, order| command(kind, "pine", order);
         assert_eq!(told("paused", None).as_deref(), Some("instasync store resume pine"));
-        let ship = told("fulfilled_in_cart", Some(&order));
+        let ship = told("fulfilled_in_cart", Some(order));
         assert_eq!(ship, Some(format!("instasync order ship {order}")));
         assert_eq!(told("fulfilled_in_cart", None), None);
         assert_eq!(told("database", None), None);
