@@ -26,12 +26,11 @@ use instasync::directory::Directory;
 use instasync::domain::order::Guard;
 use instasync::domain::{
     AccountId, Amount, ArrivedBy, CartOrderId, CartState, ChannelKind, Content, Flags, Line, Order,
-    OrderId, Rules, Sighting, Source, Status, StoreId, Timestamp, Totals,
+    OrderId, Sighting, Source, Status, StoreId, Timestamp, Totals,
 };
 use instasync::ledger::sqlite::{Sqlite, SqliteOptions};
 use instasync::ledger::{
-    Commit, DeliveryKey, Ledger, NewEvent, NewStore, OrderWrite, StoreHealth, StoreRow, Write,
-    Written,
+    Commit, DeliveryKey, Ledger, NewEvent, NewStore, OrderWrite, StoreRow, Write, Written,
 };
 use instasync::vault::Vault;
 use sha2::Sha256;
@@ -195,28 +194,10 @@ async fn book(folder: &Path, size: Size) {
 }
 
 fn store(directory: &Directory, n: usize) -> StoreRow {
-    let channel = ChannelKind::Shopify;
     let slug = format!("shop-{n}");
-    let mut row = StoreRow {
-        id: StoreId(0),
-        account: AccountId(1),
-        index: 0,
-        channel,
-        name: slug.clone(),
-        domain: format!("{slug}.myshopify.com"),
-        slug,
-        api_url: None,
-        disconnected_at: None,
-        paused: false,
-        rules: Rules::defaults(channel),
-        rules_version: 1,
-        credentials: Vec::new(),
-        credential_group: Vec::new(),
-        token_due: None,
-        health: StoreHealth::default(),
-        created_at: NOW,
-        version: 0,
-    };
+    let domain = format!("{slug}.myshopify.com");
+    let (account, channel) = (AccountId(1), ChannelKind::Shopify);
+    let mut row = StoreRow::new(account, channel, domain, slug.clone(), slug, NOW);
     let credentials = Credentials {
         client_id: Some("client".to_owned()),
         client_secret: Some(SECRET.to_owned().into()),

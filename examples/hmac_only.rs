@@ -12,9 +12,9 @@ use instasync::channel::{CartHttp, Channels, Credentials, Outbound};
 use instasync::clock::Clock;
 use instasync::config::{Log, LogFormat};
 use instasync::directory::Directory;
-use instasync::domain::{AccountId, ChannelKind, Rules, StoreId};
+use instasync::domain::{AccountId, ChannelKind};
 use instasync::ledger::memory::Memory;
-use instasync::ledger::{Ledger, NewStore, StoreHealth, StoreRow, Write};
+use instasync::ledger::{Ledger, NewStore, StoreRow, Write};
 use instasync::metrics::{About, Metrics};
 use instasync::vault::Vault;
 use instasync::web::server::{ServerLimits, bind, serve_public};
@@ -76,27 +76,10 @@ async fn serve(runtime: &tokio::runtime::Runtime) {
 }
 
 fn store(directory: &Directory, slug: &str, secret: &str, clock: &Clock) -> StoreRow {
-    let channel = ChannelKind::Shopify;
-    let mut row = StoreRow {
-        id: StoreId(0),
-        account: AccountId(1),
-        index: 0,
-        channel,
-        name: slug.to_owned(),
-        slug: slug.to_owned(),
-        domain: format!("{slug}.myshopify.com"),
-        api_url: None,
-        disconnected_at: None,
-        paused: false,
-        rules: Rules::defaults(channel),
-        rules_version: 1,
-        credentials: Vec::new(),
-        credential_group: Vec::new(),
-        token_due: None,
-        health: StoreHealth::default(),
-        created_at: clock.now(),
-        version: 0,
-    };
+    let domain = format!("{slug}.myshopify.com");
+    let (slug, name) = (slug.to_owned(), slug.to_owned());
+    let (account, channel) = (AccountId(1), ChannelKind::Shopify);
+    let mut row = StoreRow::new(account, channel, domain, slug, name, clock.now());
     let credentials =
         Credentials { client_secret: Some(secret.to_owned().into()), ..Credentials::default() };
     directory.seal(&mut row, &credentials);

@@ -94,6 +94,39 @@ impl StoreRow {
     }
 }
 
+impl StoreRow {
+    /// A store that is about to be connected, with the rules of its channel and no credentials yet.
+    pub fn new(
+        account: AccountId,
+        channel: ChannelKind,
+        domain: String,
+        slug: String,
+        name: String,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            id: StoreId(0),
+            account,
+            index: 0,
+            channel,
+            name,
+            slug,
+            domain,
+            api_url: None,
+            disconnected_at: None,
+            paused: false,
+            rules: Rules::defaults(channel),
+            rules_version: 1,
+            credentials: Vec::new(),
+            credential_group: Vec::new(),
+            token_due: None,
+            health: StoreHealth::default(),
+            created_at,
+            version: 0,
+        }
+    }
+}
+
 /// What is known of a store's connection to its cart.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -11,12 +11,11 @@ use crate::channel::{Channels, Credentials};
 use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::domain::{
-    AccountId, ChannelKind, Command, Order, OrderId, Position, Rules, Sighting, Source, StoreId,
-    Timestamp,
+    AccountId, ChannelKind, Command, Order, OrderId, Position, Sighting, Source, StoreId, Timestamp,
 };
 use crate::ledger::memory::Memory;
 use crate::ledger::{
-    DeliveryKey, EventFilter, EventRow, Ledger, NewEvent, NewStore, StoreHealth, StoreRow, Write,
+    DeliveryKey, EventFilter, EventRow, Ledger, NewEvent, NewStore, StoreRow, Write,
 };
 use crate::metrics::{About, Metrics};
 use crate::vault::Vault;
@@ -216,27 +215,9 @@ impl World {
 
 /// The row of a store with client id and secret; each store has a secret of its own.
 fn row(directory: &Directory, slug: &str) -> StoreRow {
-    let channel = ChannelKind::Shopify;
-    let mut row = StoreRow {
-        id: StoreId(0),
-        account: AccountId(1),
-        index: 0,
-        channel,
-        name: slug.to_owned(),
-        slug: slug.to_owned(),
-        domain: slug.to_owned(),
-        api_url: None,
-        disconnected_at: None,
-        paused: false,
-        rules: Rules::defaults(channel),
-        rules_version: 1,
-        credentials: Vec::new(),
-        credential_group: Vec::new(),
-        token_due: None,
-        health: StoreHealth::default(),
-        created_at: START,
-        version: 0,
-    };
+    let [domain, name] = [slug, slug].map(str::to_owned);
+    let (account, channel) = (AccountId(1), ChannelKind::Shopify);
+    let mut row = StoreRow::new(account, channel, domain, slug.to_owned(), name, START);
     // Twins are stores of one app: they share its secret (R15).
     let secret = slug.strip_prefix("twin-").map_or(slug, |_| "twins");
     let credentials = Credentials {

@@ -286,33 +286,23 @@ impl Daemon {
 
     /// All events of a store, newest first, over all pages.
     pub async fn events(&self, store: &str) -> Vec<Value> {
-        let mut events = Vec::new();
-        let mut path = format!("/api/v1/events?store={store}&limit=200");
-        loop {
-            let page = self.get(&path).await;
-            events.extend(page["data"].as_array().expect("data").iter().cloned());
-            match page["next_cursor"].as_str() {
-                Some(cursor) => {
-                    path = format!("/api/v1/events?store={store}&limit=200&cursor={cursor}");
-                }
-                None => return events,
-            }
-        }
+        self.all(&format!("/api/v1/events?store={store}&limit=200")).await
     }
 
     /// All orders of a store, held-back ones left out, over all pages.
     pub async fn orders(&self, store: &str) -> Vec<Value> {
-        let mut orders = Vec::new();
-        let mut path = format!("/api/v1/orders?store={store}&limit=200");
+        self.all(&format!("/api/v1/orders?store={store}&limit=200")).await
+    }
+
+    /// Every row of a list.
+    async fn all(&self, list: &str) -> Vec<Value> {
+        let mut rows = Vec::new();
+        let mut path = list.to_owned();
         loop {
             let page = self.get(&path).await;
-            orders.extend(page["data"].as_array().expect("data").iter().cloned());
-            match page["next_cursor"].as_str() {
-                Some(cursor) => {
-                    path = format!("/api/v1/orders?store={store}&limit=200&cursor={cursor}");
-                }
-                None => return orders,
-            }
+            rows.extend(page["data"].as_array().expect("data").iter().cloned());
+            let Some(cursor) = page["next_cursor"].as_str() else { return rows };
+            path = format!("{list}&cursor={cursor}");
         }
     }
 

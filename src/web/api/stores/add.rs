@@ -151,26 +151,9 @@ async fn enter(
     request.credentials.merge_into(&mut credentials, now)?;
     complete(&credentials, request.connect.unwrap_or(true))?;
     let rules = settings::merged(&Rules::defaults(kind), &request.rules, kind)?;
-    let mut row = StoreRow {
-        id: StoreId(0),
-        account,
-        index: 0,
-        channel: kind,
-        name: request.name,
-        slug: String::new(),
-        domain,
-        api_url: request.api_url,
-        disconnected_at: None,
-        paused: false,
-        rules,
-        rules_version: 1,
-        credentials: Vec::new(),
-        credential_group: Vec::new(),
-        token_due: None,
-        health: StoreHealth::default(),
-        created_at: now,
-        version: 1,
-    };
+    let mut row = StoreRow::new(account, kind, domain, String::new(), request.name, now);
+    row.api_url = request.api_url;
+    row.rules = rules;
     desk.directory.seal(&mut row, &credentials);
     let chosen = request.slug.is_some();
     let base = request.slug.unwrap_or_else(|| settings::slug_of(&row.name, kind.as_str()));
