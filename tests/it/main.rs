@@ -9,6 +9,7 @@
 )]
 
 mod cart_orders;
+mod connect;
 mod demo;
 mod faults;
 mod refusals;

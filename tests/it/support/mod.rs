@@ -2,6 +2,7 @@
 
 pub mod cart;
 pub mod daemon;
+pub mod shop;
 
 use std::future::Future;
 use std::time::Duration;
