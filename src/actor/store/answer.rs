@@ -114,6 +114,11 @@ async fn found(
     let input = Input::Seen { sighting, source: Source::Fetch, read_at };
     let asked_at = dirty.events.first().map_or(now, |event| event.received_at);
     let decision = draft.fetched(id, &input, by(turn, &dirty.events), asked_at, json(sighting));
+    if known.is_some_and(|known| known.plus(TOLERANCE) >= read_at) && lags {
+        // Not the cart lags: the order changed on while it was read. That costs no attempt.
+        finish(turn, draft).await?;
+        return Ok(Outcome::Again(dirty.later(now, TOLERANCE)));
+    }
     if lags {
         return again(turn, draft, dirty, Some(id), backoff::lag, reason::CART_LAGS).await;
     }
