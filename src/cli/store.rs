@@ -220,7 +220,8 @@ async fn connect(client: &Client, add: Add) -> Result<Exit, CliError> {
     let added = client.post("/api/v1/stores", &body).await?;
     client.show(&added, || {
         let (slug, url) = (cell(&added, "slug"), cell(&added, "webhook_url"));
-        let done = if add.no_connect || added["warning"].is_string() { "Stored" } else { "Connected" };
+        let done =
+            if add.no_connect || added["warning"].is_string() { "Stored" } else { "Connected" };
         talk(&format!("{done} {slug}. Its webhooks go to {url}"));
         tell_trouble(&added);
         talk(&format!("Look at it: instasync store show {slug}"));

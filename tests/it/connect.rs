@@ -305,8 +305,9 @@ async fn r8_two_secrets_are_accepted_while_rotating() {
     let records = shop.simulator.cart().deliveries();
     assert!(records.iter().all(|record| record.answers == ["200"]), "{records:?}");
 
-    let set =
-        home.run(&["store", "set", "pine", "--webhook-secret-file", &fresh.to_string_lossy()]).await;
+    let set = home
+        .run(&["store", "set", "pine", "--webhook-secret-file", &fresh.to_string_lossy()])
+        .await;
     assert_eq!(set.code(), 0, "{set:?}");
     let id = shop.place(&Wish { quiet: true, ..Wish::default() });
     let body = json!({"id": id, "line_items": []}).to_string();

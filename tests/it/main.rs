@@ -8,11 +8,15 @@
     clippy::panic
 )]
 
+mod acceptance;
 mod cart_orders;
+mod carts_in_trouble;
 mod connect;
+mod convergence;
 mod demo;
 mod faults;
 mod refusals;
 mod running;
+mod shop_orders;
 mod support;
 mod walls;

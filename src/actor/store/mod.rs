@@ -20,7 +20,10 @@
 //! | [`message`] | what the actor is told |
 //! | [`reading`] | pages, or single careful tries after a crash |
 
-#![allow(clippy::disallowed_methods, reason = "an actor sends its own messages; others use handles")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "an actor sends its own messages; others use handles"
+)]
 
 mod answer;
 mod asked;

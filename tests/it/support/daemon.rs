@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ impl Home {
         let config = format!(
             "[public]\n{public}\n\n[private]\nlisten = \"127.0.0.1:0\"\nsocket = {:?}\n\n\
              [database]\nurl = \"sqlite:{}\"\n\n[secrets]\nmaster_key_file = {:?}\n\n\
-             [outbound]\nallow_private = true\n\n[log]\nformat = \"json\"\n\n{extra}",
+             [outbound]\nallow_private = true\ntimeout = \"3s\"\n\n[log]\nformat = \"json\"\n\n{extra}",
             self.path("private.sock"),
             self.path("data/instasync.db").display(),
             self.path("master.key"),
@@ -302,13 +302,18 @@ impl Daemon {
 
     /// All events of a store, once none of them waits.
     pub async fn settled(&self, store: &str) -> Vec<Value> {
-        eventually(&format!("no event of {store} waits"), || async {
+        let began = Instant::now();
+        loop {
             let events = self.events(store).await;
-            let open =
-                |event: &Value| matches!(event["state"].as_str(), Some("waiting" | "retrying"));
-            (!events.iter().any(open)).then_some(events)
-        })
-        .await
+            let is_open =
+                |event: &&Value| matches!(event["state"].as_str(), Some("waiting" | "retrying"));
+            let open: Vec<_> = events.iter().filter(is_open).collect();
+            if open.is_empty() {
+                return events;
+            }
+            assert!(began.elapsed() < PATIENCE, "these events of {store} wait: {open:#?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// All events of a store, newest first, over all pages.

@@ -125,6 +125,11 @@ impl Shop {
         topics
     }
 
+    /// Lets the second end that the shop's last change was stamped with.
+    pub async fn a_second_passes(&self) {
+        tokio::time::sleep(millis(1_010)).await;
+    }
+
     /// Waits until the shop has nothing more to tell.
     pub async fn told_everything(&self) {
         eventually("the shop has told everything", || async {
