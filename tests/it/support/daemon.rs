@@ -348,11 +348,6 @@ impl Daemon {
         }
     }
 
-    /// Ends it as a power cut would end the process.
-    pub async fn kill(mut self) {
-        self.child.kill().await.expect("killed");
-    }
-
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id().expect("running")
