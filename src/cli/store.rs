@@ -176,8 +176,10 @@ pub(super) async fn run(command: Command, global: &Global) -> Result<Exit, CliEr
                 .await?
                 .1;
             client.show(&found, || {
-                talk(&format!("{store} is connected: {}.", cell(&found, "health.connection")));
-                tell_gaps(&found);
+                if !found["warning"].is_string() {
+                    talk(&format!("{store} is connected: {}.", cell(&found, "health.connection")));
+                }
+                tell_trouble(&found);
             });
             Ok(Exit::Ok)
         }
@@ -218,15 +220,20 @@ async fn connect(client: &Client, add: Add) -> Result<Exit, CliError> {
     let added = client.post("/api/v1/stores", &body).await?;
     client.show(&added, || {
         let (slug, url) = (cell(&added, "slug"), cell(&added, "webhook_url"));
-        let done = if add.no_connect { "Stored (its cart was not called)" } else { "Connected" };
-        talk(&format!("{done}: {slug}. Its webhooks go to {url}"));
-        tell_gaps(&added);
+        let done =
+            if add.no_connect || added["warning"].is_string() { "Stored" } else { "Connected" };
+        talk(&format!("{done} {slug}. Its webhooks go to {url}"));
+        tell_trouble(&added);
         talk(&format!("Look at it: instasync store show {slug}"));
     });
     Ok(Exit::Ok)
 }
 
-fn tell_gaps(store: &Value) {
+/// What of a connection is not as it should be.
+fn tell_trouble(store: &Value) {
+    for sentence in [&store["warning"], &store["health"]["reason"]] {
+        sentence.as_str().into_iter().for_each(talk);
+    }
     for gap in store["missing_scopes"].as_array().map(Vec::as_slice).unwrap_or_default() {
         talk(&format!("Scope {} is missing: {}", cell(gap, "scope"), cell(gap, "sentence")));
     }

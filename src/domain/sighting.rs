@@ -3,6 +3,8 @@
 //! It is canonical: only what the webhook and the API shape of every cart both carry, spelt in one
 //! way, so that the same state gives the same hash wherever it was seen (R12).
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -139,6 +141,9 @@ const WEBHOOK: u8 = 0;
 const POLL: u8 = 1;
 const FETCH: u8 = 2;
 
+/// Carts tell whole seconds.
+const SECOND: Duration = Duration::from_secs(1);
+
 /// Where a sighting stands in the total order of an order's versions (R12). The derived order of
 /// the fields *is* the rule: cart's time, cancelled or not, source, time of the fetch, content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -222,11 +227,13 @@ impl Version {
         self.updated_at == other.updated_at && other.source != WEBHOOK && self > other
     }
 
-    /// Two webhooks of one second that differ: only a fetch can settle which is right (R12).
-    pub fn ties_with(&self, other: &Self) -> bool {
+    /// A webhook that differs from the newest of the same second: only a fetch can settle which is
+    /// right (R12). What was read while that second was not over tells no more than a webhook, since
+    /// the order may have changed once more within it.
+    pub fn ties_with(&self, newest: &Self) -> bool {
         self.source == WEBHOOK
-            && other.source == WEBHOOK
-            && self.updated_at == other.updated_at
-            && self.hash != other.hash
+            && self.updated_at == newest.updated_at
+            && self.hash != newest.hash
+            && (newest.source == WEBHOOK || newest.read_at < newest.updated_at.plus(SECOND))
     }
 }

@@ -8,11 +8,16 @@
     clippy::panic
 )]
 
+mod acceptance;
 mod cart_orders;
+mod carts_in_trouble;
+mod connect;
+mod convergence;
 mod demo;
 mod faults;
 mod pages;
 mod refusals;
 mod running;
+mod shop_orders;
 mod support;
 mod walls;

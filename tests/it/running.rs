@@ -131,19 +131,24 @@ async fn systemd_may_hold_the_public_port() {
     child.kill().await.expect("ended");
 }
 
-/// A delivery whose last byte is still to come.
+/// A delivery that the daemon has begun to take and whose last byte is still to come.
 async fn begin_delivery(daemon: &Daemon, id: u64) -> (TcpStream, Vec<u8>) {
     let body = order(id).to_string().into_bytes();
     let head = format!(
         "POST /webhooks/shopify/pine HTTP/1.1\r\nHost: hooks\r\nContent-Type: application/json\r\n\
          X-Shopify-Topic: orders/create\r\nX-Shopify-Shop-Domain: pine.myshopify.com\r\n\
-         X-Shopify-Webhook-Id: slow-{id}\r\nX-Shopify-Hmac-Sha256: {}\r\nContent-Length: {}\r\n\r\n",
+         X-Shopify-Webhook-Id: slow-{id}\r\nX-Shopify-Hmac-Sha256: {}\r\nContent-Length: {}\r\n\
+         Expect: 100-continue\r\n\r\n",
         sign(SECRET, &body),
         body.len()
     );
     let address = daemon.public.trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
+    // The daemon asks for the body: from here on the delivery is in its hands.
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).await.unwrap();
+    assert!(go_on.starts_with(b"HTTP/1.1 100"), "{}", String::from_utf8_lossy(&go_on));
     let (most, last) = body.split_at(body.len() - 1);
     stream.write_all(most).await.unwrap();
     (stream, last.to_vec())

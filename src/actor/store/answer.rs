@@ -20,10 +20,11 @@ use crate::ledger::Retry;
 
 /// What is left to do after an answer was worked in.
 pub(super) enum After {
-    /// The connection was checked; its events are closed, and these people wait to hear of it.
-    Checked { askers: Askers },
-    /// It could not be checked and has to be tried again.
-    CheckAgain { events: Vec<Position>, askers: Askers },
+    /// The connection was checked, or cannot be for that reason; its events are closed, and these
+    /// people wait to hear of it.
+    Checked { askers: Askers, trouble: Option<String> },
+    /// It could not be checked, for that reason, and has to be tried again.
+    CheckAgain { events: Vec<Position>, askers: Askers, outage: String },
     /// An order was read; these events are closed.
     Read { order: OrderRef, closed: Vec<Position> },
     /// Its events wait for another read.
@@ -52,11 +53,14 @@ pub(super) async fn work_in(
     match call {
         InFlight::Renew => Ok(After::Nothing),
         InFlight::Check { events, askers } => {
-            if matches!(&called.answer, Err(error) if error.is_outage()) {
-                return Ok(After::CheckAgain { events, askers });
+            if let Err(error) = &called.answer
+                && error.is_outage()
+            {
+                return Ok(After::CheckAgain { events, askers, outage: error.to_string() });
             }
+            let trouble = called.answer.err().map(|error| error.to_string());
             checked(turn, &events).await?;
-            Ok(After::Checked { askers })
+            Ok(After::Checked { askers, trouble })
         }
         InFlight::Read { order, dirty } => {
             let closed = dirty.events.iter().map(|event| event.position).collect();
@@ -110,6 +114,11 @@ async fn found(
     let input = Input::Seen { sighting, source: Source::Fetch, read_at };
     let asked_at = dirty.events.first().map_or(now, |event| event.received_at);
     let decision = draft.fetched(id, &input, by(turn, &dirty.events), asked_at, json(sighting));
+    if known.is_some_and(|known| known.plus(TOLERANCE) >= read_at) && lags {
+        // Not the cart lags: the order changed on while it was read. That costs no attempt.
+        finish(turn, draft).await?;
+        return Ok(Outcome::Again(dirty.later(now, TOLERANCE)));
+    }
     if lags {
         return again(turn, draft, dirty, Some(id), backoff::lag, reason::CART_LAGS).await;
     }

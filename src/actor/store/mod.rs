@@ -62,6 +62,9 @@ use crate::metrics;
 
 pub(in crate::actor) use self::message::{Asked, Changed, Check, Drain, Wake};
 
+/// So many failures in a row are an outage that people are told of; fewer are waited out.
+const OUTAGE: u32 = 2;
+
 /// The actor of one store.
 pub(in crate::actor) struct Store {
     resources: Arc<Resources>,
@@ -81,6 +84,8 @@ pub(in crate::actor) struct Store {
     checks: Vec<Position>,
     /// People who wait for a check of the connection.
     check_asked: Vec<oneshot::Sender<Result<(), AskError>>>,
+    /// A check that an outage of the cart kept from being made; nobody waits for it any more.
+    check_owed: bool,
     /// A call to the cart is in flight.
     calling: bool,
     /// The cart is left alone until then, after so many failures in a row.
@@ -129,6 +134,7 @@ impl Store {
             pending: Pending::default(),
             checks: Vec::new(),
             check_asked: Vec::new(),
+            check_owed: false,
             calling: false,
             rest: Rest::default(),
             setback: Rest::default(),
@@ -171,7 +177,7 @@ impl Store {
     }
 
     fn wants_check(&self) -> bool {
-        !self.checks.is_empty() || !self.check_asked.is_empty()
+        self.check_owed || !self.checks.is_empty() || !self.check_asked.is_empty()
     }
 
     fn count_restart(&self) {
@@ -256,6 +262,7 @@ impl Store {
         let call = if self.wants_check() {
             let (events, askers) =
                 (std::mem::take(&mut self.checks), std::mem::take(&mut self.check_asked));
+            self.check_owed = false;
             InFlight::Check { events, askers }
         } else if !connected {
             return false;
@@ -308,22 +315,31 @@ impl Store {
             drop(busy);
             (row, after)
         };
-        ctx.wait(work.into_actor(self).map(|(row, after), act, ctx| {
+        ctx.wait(work.into_actor(self).map(move |(row, after), act, ctx| {
             if let Some(row) = row {
                 act.adopt(row);
             }
             match after {
-                Ok(After::Checked { askers }) => {
-                    let tell = act.connection();
+                Ok(After::Checked { askers, trouble }) => {
+                    let trouble = trouble.map(AskError::Unavailable);
+                    let tell = act.connection().and_then(|()| trouble.map_or(Ok(()), Err));
                     for reply in askers {
                         // Who asked may have given up.
                         drop(reply.send(tell.clone()));
                     }
                     act.entry.commits.notify_waiters();
                 }
-                Ok(After::CheckAgain { events, askers }) => {
+                Ok(After::CheckAgain { events, askers, outage }) => {
                     act.checks.extend(events);
-                    act.check_asked.extend(askers);
+                    act.check_owed = true;
+                    if failures < OUTAGE {
+                        act.check_asked.extend(askers);
+                    } else {
+                        let sentence = format!("{outage}; the check is made again by itself");
+                        for reply in askers {
+                            drop(reply.send(Err(AskError::Unavailable(sentence.clone()))));
+                        }
+                    }
                 }
                 Ok(After::Read { order, closed }) => {
                     act.pending.settled(&order, &closed);
@@ -364,6 +380,7 @@ impl Store {
         let epoch = self.turn.as_ref().map_or(0, |turn| turn.epoch);
         let load = async move { load(&resources, id, epoch).await };
         ctx.wait(load.into_actor(self).map(|turn, act, ctx| {
+            act.check_owed &= turn.store.disconnected_at.is_none();
             act.turn = Some(turn);
             act.more = true;
             act.rest = Rest::default();

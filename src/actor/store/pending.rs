@@ -22,6 +22,9 @@ pub(super) struct Waiting {
     pub(super) deleted: bool,
     /// The person who asked, if one did.
     pub(super) by: Option<String>,
+    /// Two webhooks of one second tie (R12): only a read sent from then on settles it. Before, the
+    /// second may not be over, and the order may change once more within it.
+    pub(super) settles_from: Option<Timestamp>,
 }
 
 /// Everything that waits for one order.
@@ -114,7 +117,9 @@ impl Pending {
         *self = Self::default();
     }
 
-    fn put(&mut self, order: OrderRef, dirty: Dirty) {
+    fn put(&mut self, order: OrderRef, mut dirty: Dirty) {
+        let settles_from = dirty.events.iter().filter_map(|event| event.settles_from).max();
+        dirty.due = dirty.due.max(settles_from.unwrap_or_default());
         self.later.insert((dirty.due, order.clone()));
         self.orders.insert(order, dirty);
     }
@@ -156,6 +161,7 @@ mod tests {
             attempts: 0,
             deleted: false,
             by: None,
+            settles_from: None,
         }
     }
 
@@ -198,6 +204,18 @@ mod tests {
         pending.settled(&order, &[Position(1)]);
         assert_eq!(pending.take_due(Timestamp(0)).unwrap().1.events, vec![event(2)]);
         assert_eq!((pending.len(), pending.next_due()), (0, None));
+    }
+
+    #[test]
+    fn r12_a_tie_is_not_read_before_its_second_is_over() {
+        let mut pending = Pending::default();
+        let tie = Waiting { settles_from: Some(Timestamp(9)), ..event(1) };
+        pending.add(id("a"), tie, Timestamp(0));
+        pending.add(id("a"), event(2), Timestamp(0));
+        assert_eq!(pending.take_due(Timestamp(8)), None);
+        let (order, dirty) = pending.take_due(Timestamp(9)).unwrap();
+        pending.put_back(order, dirty.later(Timestamp(0), Duration::ZERO));
+        assert_eq!(pending.next_due(), Some(Timestamp(9)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! other, written as one commit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::{debug, warn};
 
@@ -242,8 +243,14 @@ fn requested(event: &OpenEvent) -> Meaning {
     }
 }
 
+/// How long after a tie of webhooks (R12) their order is read: the second that they share had begun
+/// when the later one was sent, and is over by then.
+const TIE_SECOND: Duration = Duration::from_secs(1);
+
 fn waiting(event: OpenEvent, told: Told) -> Waiting {
+    let is_tie = event.topic == FETCH && event.source == Source::Fetch;
     Waiting {
+        settles_from: is_tie.then(|| event.received_at.plus(TIE_SECOND)),
         position: event.position,
         received_at: event.received_at,
         changed_at: told.changed_at,

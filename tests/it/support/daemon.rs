@@ -1,8 +1,9 @@
 //! A real daemon in a process of its own, with a folder of its own.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use reqwest::{Client, Method, StatusCode};
@@ -21,13 +22,24 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_instasync");
 /// A folder with a configuration, a master key and, later, a database.
 pub struct Home {
     folder: TempDir,
+    /// Where carts reach the daemon, if that is known before it starts.
+    public: Option<SocketAddr>,
 }
 
 impl Home {
     /// A fresh one; `extra` is appended to the configuration.
     pub fn new(extra: &str) -> Self {
+        Self::with(extra, None)
+    }
+
+    /// A fresh one whose daemon knows under which address carts reach it, over restarts too.
+    pub fn reachable(extra: &str) -> Self {
+        Self::with(extra, Some(own_address()))
+    }
+
+    fn with(extra: &str, public: Option<SocketAddr>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let home = Self { folder };
+        let home = Self { folder, public };
         std::fs::write(home.path("master.key"), [7; 32]).expect("a key");
         home.configure(extra);
         home
@@ -35,10 +47,14 @@ impl Home {
 
     /// Writes the configuration anew.
     pub fn configure(&self, extra: &str) {
+        let public = match self.public {
+            Some(at) => format!("listen = \"{at}\"\nurl = \"http://{at}\""),
+            None => "listen = \"127.0.0.1:0\"".to_owned(),
+        };
         let config = format!(
-            "[public]\nlisten = \"127.0.0.1:0\"\n\n[private]\nlisten = \"127.0.0.1:0\"\nsocket = \"{}\"\n\n\
+            "[public]\n{public}\n\n[private]\nlisten = \"127.0.0.1:0\"\nsocket = \"{}\"\n\n\
              [database]\nurl = \"sqlite:{}\"\n\n[secrets]\nmaster_key_file = \"{}\"\n\n\
-             [outbound]\nallow_private = true\n\n[log]\nformat = \"json\"\n\n{extra}",
+             [outbound]\nallow_private = true\ntimeout = \"3s\"\n\n[log]\nformat = \"json\"\n\n{extra}",
             self.path("private.sock").display(),
             self.path("data/instasync.db").display(),
             self.path("master.key").display(),
@@ -102,6 +118,17 @@ impl Home {
             .await;
         assert!(added.status.success(), "store add: {added:?}");
     }
+}
+
+/// A free port of a loopback address that no other test has, so that nobody takes it before the
+/// daemon does.
+fn own_address() -> SocketAddr {
+    static HOMES: AtomicU8 = AtomicU8::new(1);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let third = HOMES.fetch_add(1, Ordering::Relaxed);
+    let host = Ipv4Addr::new(127, 100 + third, high, low);
+    let listener = std::net::TcpListener::bind((host, 0)).expect("a loopback address");
+    listener.local_addr().expect("a port")
 }
 
 /// What a command printed.
@@ -275,13 +302,18 @@ impl Daemon {
 
     /// All events of a store, once none of them waits.
     pub async fn settled(&self, store: &str) -> Vec<Value> {
-        eventually(&format!("no event of {store} waits"), || async {
+        let began = tokio::time::Instant::now();
+        loop {
             let events = self.events(store).await;
-            let open =
-                |event: &Value| matches!(event["state"].as_str(), Some("waiting" | "retrying"));
-            (!events.iter().any(open)).then_some(events)
-        })
-        .await
+            let is_open =
+                |event: &&Value| matches!(event["state"].as_str(), Some("waiting" | "retrying"));
+            let open: Vec<_> = events.iter().filter(is_open).collect();
+            if open.is_empty() {
+                return events;
+            }
+            assert!(began.elapsed() < PATIENCE, "these events of {store} wait: {open:#?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// All events of a store, newest first, over all pages.

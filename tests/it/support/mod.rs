@@ -3,6 +3,7 @@
 pub mod cart;
 pub mod chromium;
 pub mod daemon;
+pub mod shop;
 
 use std::future::Future;
 use std::time::Duration;

@@ -177,6 +177,22 @@ fn r12_a_second_that_was_read_needs_no_fetch_any_more() {
 }
 
 #[rstest]
+#[case::while_it_went_on(Timestamp(at(2).0 + 400_000), true)]
+#[case::when_it_was_over(at(3), false)]
+fn r12_a_change_in_a_second_that_was_read_too_early_is_fetched(
+    #[case] read_at: Timestamp,
+    #[case] fetch: bool,
+) {
+    let mut book = Book::after([paid(1)]);
+    book.see(&paid(2).payment("partially_refunded"), Source::Fetch, read_at);
+    assert_eq!(book.webhook(&paid(2).payment("refunded")).fetch, fetch);
+    assert!(!book.webhook(&paid(2).payment("refunded")).fetch, "one is enough");
+    book.fetch(&paid(2).payment("refunded"), 4);
+    book.check(Status::AwaitingFulfillment, &[Flag::RefundedInCart]);
+    assert!(!book.webhook(&paid(2)).fetch, "it is settled");
+}
+
+#[rstest]
 #[case(Source::Poll)]
 #[case(Source::Fetch)]
 fn r12_a_poll_or_fetch_never_causes_a_fetch(#[case] source: Source) {
