@@ -14,6 +14,7 @@ mod carts_in_trouble;
 mod connect;
 mod convergence;
 mod demo;
+mod docs;
 mod faults;
 mod pages;
 mod refusals;
