@@ -5,7 +5,8 @@
 //! loaded in turn, round after round, so that a busy machine hurts all alike. Printed are medians of
 //! the rounds: acks/s, its ratio to the twin, p50 and p99, and the server's CPU per hook.
 //!
-//! `scripts/bench` runs it. Options: `--seconds 5 --rounds 3 --stores 100 --connections 1,32,256`.
+//! `scripts/bench` runs it. Options: `--seconds 5 --rounds 3 --stores 100 --connections 1,32,256`;
+//! `--beside FILE` loads another build's daemon in the same rounds, to compare the two.
 
 #![allow(
     missing_docs,
@@ -45,21 +46,24 @@ struct Options {
     rounds: usize,
     stores: usize,
     connections: Vec<usize>,
+    beside: Option<PathBuf>,
 }
 
 fn options() -> Options {
-    let mut options = Options { seconds: 5, rounds: 3, stores: 100, connections: vec![1, 32, 256] };
+    let mut options =
+        Options { seconds: 5, rounds: 3, stores: 100, connections: vec![1, 32, 256], beside: None };
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut rest = arguments.iter();
     while let Some(name) = rest.next() {
-        let mut number = || rest.next().unwrap_or_else(|| panic!("{name} takes a value"));
+        let mut value = || rest.next().unwrap_or_else(|| panic!("{name} takes a value"));
         match name.as_str() {
-            "--seconds" => options.seconds = number().parse().unwrap(),
-            "--rounds" => options.rounds = number().parse().unwrap(),
-            "--stores" => options.stores = number().parse().unwrap(),
+            "--seconds" => options.seconds = value().parse().unwrap(),
+            "--rounds" => options.rounds = value().parse().unwrap(),
+            "--stores" => options.stores = value().parse().unwrap(),
             "--connections" => {
-                options.connections = number().split(',').map(|n| n.parse().unwrap()).collect();
+                options.connections = value().split(',').map(|n| n.parse().unwrap()).collect();
             }
+            "--beside" => options.beside = Some(value().into()),
             // Given by cargo.
             "--bench" => {}
             other => panic!("unknown option {other}"),
@@ -68,8 +72,8 @@ fn options() -> Options {
     options
 }
 
-fn daemon(name: &'static str, folder: &Path, stores: usize, paused: bool) -> Server {
-    let server = start(name, serve(folder));
+fn daemon(name: &'static str, build: &Path, folder: &Path, stores: usize, paused: bool) -> Server {
+    let server = start(name, serve(build, folder));
     let config = folder.join("config.toml");
     for store in 0..stores {
         let secret = folder.join("secret");
@@ -273,11 +277,19 @@ fn main() {
     for store in 0..options.stores {
         command.arg(format!("shop-{store}={}", secret_of(store)));
     }
-    let servers = [
+    let made = |name, build: &Path, place: &str, paused| {
+        daemon(name, build, &folder.path().join(place), options.stores, paused)
+    };
+    let this = Path::new(DAEMON);
+    let mut servers = vec![
         start("HMAC only", command),
-        daemon("journal (paused)", &folder.path().join("paused"), options.stores, true),
-        daemon("journal and apply", &folder.path().join("applying"), options.stores, false),
+        made("journal (paused)", this, "paused", true),
+        made("journal and apply", this, "applying", false),
     ];
+    if let Some(other) = &options.beside {
+        servers.push(made("other build, journal (paused)", other, "other-paused", true));
+        servers.push(made("other build, journal and apply", other, "other-applying", false));
+    }
     let requests = Arc::new(requests(options.stores));
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -286,7 +298,7 @@ fn main() {
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     for connections in &options.connections {
-        let mut rounds = [const { Vec::new() }; 3];
+        let mut rounds = vec![Vec::new(); servers.len()];
         for _ in 0..options.rounds {
             for (server, figures) in servers.iter().zip(&mut rounds) {
                 figures.push(runtime.block_on(load(

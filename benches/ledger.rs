@@ -5,11 +5,10 @@
 
 use std::path::Path;
 
-use bytes::Bytes;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use instasync::domain::{AccountId, Source, StoreId, Timestamp};
 use instasync::ledger::sqlite::{Sqlite, SqliteOptions};
-use instasync::ledger::{DeliveryKey, Ledger, NewEvent, Write};
+use instasync::ledger::{Body, DeliveryKey, Ledger, NewEvent, Write};
 use tokio::runtime::Runtime;
 
 /// A realistic order, as Shopify sends it.
@@ -42,7 +41,7 @@ fn delivery(store: i64) -> Write {
         delivery_id: Some("id".to_owned()),
         key: DeliveryKey(word),
         cart_order_id: None,
-        body: Bytes::from(body),
+        body: Body::from(body),
         received_at: Timestamp(1),
         triggered_at: None,
         by: None,

@@ -1,5 +1,7 @@
-//! What size costs: memory of idle stores (S8), and the time from exec to the first acknowledged
-//! delivery (S9), for a small book and for 100,000 stores, a million orders and 10,000 open events.
+//! What size costs: memory of idle stores and of woken ones (S8), and the time from exec to the first
+//! acknowledged delivery (S9), for a small book, for 100,000 stores without any order, and for
+//! 100,000 stores, a million orders and 10,000 open events, one a store. The events are put there
+//! anew before every start.
 //!
 //! `scripts/bench --scale` runs it. Options: `--stores 100000 --orders 1000000 --open 10000 --rounds 5`.
 
@@ -19,7 +21,6 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use instasync::channel::Credentials;
 use instasync::directory::Directory;
@@ -30,7 +31,7 @@ use instasync::domain::{
 };
 use instasync::ledger::sqlite::{Sqlite, SqliteOptions};
 use instasync::ledger::{
-    Commit, DeliveryKey, Ledger, NewEvent, NewStore, OrderWrite, StoreRow, Write, Written,
+    Body, Commit, DeliveryKey, Ledger, NewEvent, NewStore, OrderWrite, StoreRow, Write, Written,
 };
 use instasync::vault::Vault;
 use sha2::Sha256;
@@ -39,7 +40,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use server::order::order_body;
-use server::{MASTER_KEY, Server, serve, start};
+use server::{DAEMON, MASTER_KEY, Server, serve, start};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_790_000_000);
 const SECRET: &str = "secret of every store here";
@@ -71,31 +72,31 @@ fn main() {
             other => panic!("unknown option {other}"),
         }
     }
-    let small = Size { stores: 10, orders: 1000, open: 100 };
+    let small = Size { stores: 10, orders: 100, open: 0 };
+    let idle = Size { orders: 0, open: 0, ..large };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     println!(
-        "| stores | orders | open events | first ack ms (median) | worst ms | RSS MiB idle | B per idle store |"
+        "| stores | orders | open events | first ack ms (median) | worst ms | RSS MiB | more than the row above, B per store (per woken store) |"
     );
     println!("|---|---|---|---|---|---|---|");
-    let mut base = None;
-    for size in [small, large] {
+    let mut above: Option<(u64, Size)> = None;
+    for size in [small, idle, large] {
         let folder = tempfile::tempdir().unwrap();
         runtime.block_on(book(folder.path(), size));
         let mut spans = Vec::new();
         let mut resident = 0;
         for round in 0..rounds {
+            runtime.block_on(deliver(folder.path(), size, round));
             let (span, server) = runtime.block_on(first_ack(folder.path(), round));
             spans.push(span.as_secs_f64() * 1e3);
             resident = runtime.block_on(rested(&server));
         }
         spans.sort_by(f64::total_cmp);
-        let (base_rss, base_stores) = *base.get_or_insert((resident, size.stores));
-        let more = size.stores.saturating_sub(base_stores);
-        let per_store = if more == 0 {
-            "–".to_owned()
-        } else {
-            format!("{}", (resident.saturating_sub(base_rss)) * 1024 / more as u64)
-        };
+        let per_store = above.map_or("–".to_owned(), |(before, smaller)| {
+            let more = (size.stores - smaller.stores).max(size.open) as u64;
+            format!("{}", resident.saturating_sub(before) * 1024 / more.max(1))
+        });
+        above = Some((resident, size));
         println!(
             "| {} | {} | {} | {:.0} | {:.0} | {:.0} | {per_store} |",
             size.stores,
@@ -124,7 +125,7 @@ async fn first_ack(folder: &Path, round: usize) -> (Duration, Server) {
     .into_bytes();
     request.extend_from_slice(&body);
     let began = Instant::now();
-    let server = start("daemon", serve(folder));
+    let server = start("daemon", serve(Path::new(DAEMON), folder));
     let mut stream = TcpStream::connect(&server.address).await.unwrap();
     stream.write_all(&request).await.unwrap();
     let mut answer = [0; 256];
@@ -147,15 +148,7 @@ async fn rested(server: &Server) -> u64 {
 
 /// Makes a book of that size with the build's own ledger.
 async fn book(folder: &Path, size: Size) {
-    std::fs::create_dir_all(folder.join("data")).unwrap();
-    let options = SqliteOptions {
-        path: folder.join("data/instasync.db"),
-        readers: 2,
-        checkpoint_bytes: 64 << 20,
-        wal_cap_bytes: 256 << 20,
-        now: NOW,
-    };
-    let ledger: Arc<dyn Ledger> = Arc::new(Sqlite::open(options).await.unwrap());
+    let ledger = open(folder).await;
     let vault = Arc::new(Vault::new(MASTER_KEY));
     let directory = Directory::load(Arc::clone(&ledger), vault).await.unwrap();
     let stores: Vec<usize> = (0..size.stores).collect();
@@ -174,6 +167,9 @@ async fn book(folder: &Path, size: Size) {
         }
     }
     let per_store = size.orders.div_ceil(size.stores);
+    if per_store == 0 {
+        return ledger.close().await.unwrap();
+    }
     let commits: Vec<usize> = (1..=size.stores).collect();
     for some in commits.chunks(BATCH / 10) {
         let batch: Vec<Write> = some
@@ -184,10 +180,30 @@ async fn book(folder: &Path, size: Size) {
             assert_eq!(written, Written::Committed);
         }
     }
+    ledger.close().await.unwrap();
+}
+
+async fn open(folder: &Path) -> Arc<dyn Ledger> {
+    std::fs::create_dir_all(folder.join("data")).unwrap();
+    let options = SqliteOptions {
+        path: folder.join("data/instasync.db"),
+        readers: 2,
+        checkpoint_bytes: 64 << 20,
+        wal_cap_bytes: 256 << 20,
+        now: NOW,
+    };
+    Arc::new(Sqlite::open(options).await.unwrap())
+}
+
+/// Journals the open events of one start.
+async fn deliver(folder: &Path, size: Size, round: usize) {
+    let ledger = open(folder).await;
     let open: Vec<usize> = (0..size.open).collect();
     for some in open.chunks(BATCH) {
-        let batch: Vec<Write> =
-            some.iter().map(|n| Write::Journal(event(*n, size.stores))).collect();
+        let batch: Vec<Write> = some
+            .iter()
+            .map(|n| Write::Journal(event(round * size.open + n, size.stores)))
+            .collect();
         ledger.write(&batch).await.unwrap();
     }
     ledger.close().await.unwrap();
@@ -282,7 +298,7 @@ fn event(n: usize, stores: usize) -> NewEvent {
         delivery_id: Some(format!("open-{n}")),
         key: DeliveryKey::of("orders/create", &format!("open-{n}")),
         cart_order_id: None,
-        body: Bytes::from(order_body(700_000_000 + n as u64, 6400)),
+        body: Body::from(order_body(700_000_000 + n as u64, 6400)),
         received_at: NOW,
         triggered_at: None,
         by: None,

@@ -58,8 +58,8 @@ pub fn start(name: &'static str, mut command: Command) -> Server {
     Server { name, child, address: address.unwrap() }
 }
 
-/// Writes a configuration into `folder` and gives the command that serves it.
-pub fn serve(folder: &Path) -> Command {
+/// Writes a configuration into `folder` and gives the command with which `build` serves it.
+pub fn serve(build: &Path, folder: &Path) -> Command {
     std::fs::create_dir_all(folder).unwrap();
     std::fs::write(folder.join("master.key"), MASTER_KEY).unwrap();
     let config = folder.join("config.toml");
@@ -71,7 +71,7 @@ pub fn serve(folder: &Path) -> Command {
         folder.join("master.key").display(),
     );
     std::fs::write(&config, text).unwrap();
-    let mut command = Command::new(DAEMON);
+    let mut command = Command::new(build);
     command.arg("serve").arg("--config").arg(&config);
     command
 }

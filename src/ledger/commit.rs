@@ -1,7 +1,6 @@
 //! One turn of a store actor, written as a whole or not at all (I2, I10).
 
-use bytes::Bytes;
-
+use super::body::Body;
 use super::journal::{DeliveryKey, NewEvent};
 use crate::domain::timeline::Details;
 use crate::domain::{
@@ -99,7 +98,7 @@ pub struct Recorded {
     /// The order it is about.
     pub cart_order_id: CartOrderId,
     /// JSON of the canonical sighting or of the command.
-    pub body: Bytes,
+    pub body: Body,
     /// When it was read or asked.
     pub received_at: Timestamp,
     /// Who asked, if a person did.
@@ -126,7 +125,7 @@ impl Request {
             delivery_id: None,
             key: DeliveryKey::unique(),
             cart_order_id: Some(self.cart_order_id.clone()),
-            body: Bytes::new(),
+            body: Body::pack(&[]),
             received_at: self.received_at,
             triggered_at: None,
             by: None,

@@ -5,9 +5,9 @@
 
 use std::fmt;
 
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::Body;
 use crate::domain::{AccountId, CartOrderId, EventState, Position, Source, StoreId, Timestamp};
 
 /// What makes two deliveries of one store the same (R10): a hash of topic and delivery id, or
@@ -59,7 +59,7 @@ pub struct NewEvent {
     /// The order it is about, where that is known before decoding.
     pub cart_order_id: Option<CartOrderId>,
     /// The raw bytes, or JSON of a request.
-    pub body: Bytes,
+    pub body: Body,
     /// When it was received.
     pub received_at: Timestamp,
     /// When the cart says it was triggered; unsigned, for display only.

@@ -12,6 +12,7 @@
 //! of files or SQL, so that another engine can stand behind the same port. `tests/` holds one
 //! conformance suite that every backend passes, and a property that drives them side by side.
 
+pub mod body;
 pub mod commit;
 pub mod error;
 pub mod journal;
@@ -25,6 +26,7 @@ mod tests;
 
 use async_trait::async_trait;
 
+pub use body::Body;
 pub use commit::{
     Cause, Close, Commit, Mismatch, NewEntry, OrderWrite, Recorded, Request, Retry, TimelineRow,
 };

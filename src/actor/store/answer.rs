@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -16,7 +15,7 @@ use crate::domain::event::reason;
 use crate::domain::{
     By, CartOrderId, Decision, EventState, Input, Position, Sighting, Source, Timestamp, backoff,
 };
-use crate::ledger::Retry;
+use crate::ledger::{Body, Retry};
 
 /// What is left to do after an answer was worked in.
 pub(super) enum After {
@@ -161,7 +160,7 @@ async fn absent(
         if proof {
             let asked_at = dirty.events.first().map_or(now, |event| event.received_at);
             let gone = Input::Gone { read_at };
-            let body = Bytes::from_static(b"{\"gone\":true}");
+            let body = Body::pack(b"{\"gone\":true}");
             let decision = draft.fetched(id, &gone, by(turn, &dirty.events), asked_at, body);
             close_all(&mut draft, &dirty.events, id, decision.as_ref(), Presence::Gone);
         } else {
@@ -292,7 +291,7 @@ fn by(turn: &Turn, events: &[Waiting]) -> By {
     }
 }
 
-fn json(value: &impl Serialize) -> Bytes {
+fn json(value: &impl Serialize) -> Body {
     let text = serde_json::to_vec(value);
     text.expect("invariant: sightings are plain data, which always serialises").into()
 }

@@ -2,15 +2,13 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
-
 use crate::actor::resources::Decided;
 use crate::domain::{
     By, CartOrderId, Command, Context, Decision, EventState, Input, Order, Position, Refusal,
     Sighting, Source, Timestamp, decide,
 };
 use crate::ledger::{
-    Cause, Close, Commit, NewEntry, OrderWrite, Recorded, Request, Retry, StoreRow,
+    Body, Cause, Close, Commit, NewEntry, OrderWrite, Recorded, Request, Retry, StoreRow,
 };
 
 /// The build that decides, recorded with every event it closes.
@@ -96,7 +94,7 @@ impl<'a> Draft<'a> {
         input: &Input<'_>,
         by: By,
         asked_at: Timestamp,
-        body: Bytes,
+        body: Body,
     ) -> Option<Decision> {
         let cause = Cause::Recorded(self.commit.recorded.len());
         let person = match &by {

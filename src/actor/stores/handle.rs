@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -103,10 +102,10 @@ impl StoresHandle {
             return Err(AskError::Refused("The store is disconnected; reconnect it first.".into()));
         }
         let (cart_order_id, body) = match which {
-            OrderRef::Id(id) => (Some(id), Bytes::new()),
+            OrderRef::Id(id) => (Some(id), Vec::new()),
             OrderRef::Name(cart_order_name) => {
                 let body = serde_json::to_vec(&ByName { cart_order_name });
-                (None, body.expect("invariant: a name always serialises").into())
+                (None, body.expect("invariant: a name always serialises"))
             }
         };
         let event = NewEvent {
@@ -117,7 +116,7 @@ impl StoresHandle {
             delivery_id: None,
             key: DeliveryKey::unique(),
             cart_order_id,
-            body,
+            body: body.into(),
             received_at: resources.clock.now(),
             triggered_at: None,
             by: Some(by),

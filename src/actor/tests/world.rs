@@ -129,7 +129,7 @@ impl World {
             delivery_id: None,
             key: DeliveryKey::unique(),
             cart_order_id: None,
-            body: body.into(),
+            body: body.into().into(),
             received_at: self.clock.now(),
             triggered_at: None,
             by: None,

@@ -106,7 +106,7 @@ impl WriterHandle {
 
     /// Journals a delivery; durable when it answers (I1). Refused at once when the queue is full.
     pub async fn journal(&self, event: NewEvent) -> Result<Journaled, WriteError> {
-        let bytes = event.body.len() + EVENT_OVERHEAD;
+        let bytes = event.body.kept().len() + EVENT_OVERHEAD;
         match self.ask(Lane::Journal, bytes, Write::Journal(event)).await? {
             Written::Journaled(journaled) => Ok(journaled),
             other => Err(unexpected(&other)),
@@ -196,7 +196,7 @@ const ORDER_WEIGHT: usize = 4096;
 
 fn weight(commit: &Commit) -> usize {
     let rows = commit.closes.len() + commit.retries.len() + commit.timeline.len();
-    let bodies: usize = commit.recorded.iter().map(|recorded| recorded.body.len()).sum();
+    let bodies: usize = commit.recorded.iter().map(|recorded| recorded.body.kept().len()).sum();
     EVENT_OVERHEAD * (1 + rows) + ORDER_WEIGHT * commit.orders.len() + bodies
 }
 

@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bytes::Bytes;
-
 use crate::domain::{AccountId, EventState, Order, OrderId, Position, StoreId, Timestamp};
 use crate::ledger::{
-    AccountRow, Answer, DeliveryKey, EventRow, Journaled, LedgerError, NewEvent, StoreRow,
+    AccountRow, Answer, Body, DeliveryKey, EventRow, Journaled, LedgerError, NewEvent, StoreRow,
     TimelineRow, TokenRow, Write, Written,
 };
 
@@ -40,7 +38,7 @@ pub(super) struct KeptStore {
 #[derive(Clone)]
 pub(super) struct KeptEvent {
     pub(super) row: EventRow,
-    pub(super) body: Bytes,
+    pub(super) body: Body,
 }
 
 impl Default for Book {
@@ -134,7 +132,7 @@ impl Book {
         self.position
     }
 
-    pub(super) fn keep_event(&mut self, row: EventRow, body: Bytes) {
+    pub(super) fn keep_event(&mut self, row: EventRow, body: Body) {
         self.owners.insert(row.position, row.store);
         self.events.insert((row.store, row.position), KeptEvent { row, body });
     }

@@ -17,7 +17,8 @@ impl Book {
         let mut events = Vec::new();
         let mut bytes = 0;
         for (kept, tries) in self.open_of(store, after).take(limit) {
-            bytes += kept.body.len();
+            let body = kept.body.unpack();
+            bytes += body.len();
             if bytes > max_bytes && !events.is_empty() {
                 break;
             }
@@ -32,7 +33,7 @@ impl Book {
                 next_at: row.next_at,
                 tries,
                 by: row.by.clone(),
-                body: kept.body.to_vec(),
+                body,
             });
         }
         events
@@ -87,7 +88,7 @@ impl Book {
     pub(super) fn event(&self, position: Position) -> Option<(EventRow, Vec<u8>)> {
         let store = *self.owners.get(&position)?;
         let kept = self.events.get(&(store, position))?;
-        Some((kept.row.clone(), kept.body.to_vec()))
+        Some((kept.row.clone(), kept.body.unpack()))
     }
 
     pub(super) fn event_by_key(&self, store: StoreId, key: DeliveryKey) -> Option<EventRow> {

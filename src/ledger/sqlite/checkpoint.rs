@@ -15,10 +15,11 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 
 use super::open::{self, SqliteOptions};
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Write};
 
 /// A frame of the log: its header and a page.
-const FRAME_BYTES: u64 = 24 + open::PAGE_BYTES as u64;
+const FRAME_BYTES: u64 = 24 + PAGE;
+const PAGE: u64 = open::PAGE_BYTES as u64;
 
 /// How far the log has grown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -69,16 +70,16 @@ impl Checkpointer {
         })
     }
 
-    /// Before a write: lets the log begin anew if it is time for that. `tried` is where the log
-    /// stood when that was last tried in vain.
-    pub(super) async fn before_write(&self, log: Log, tried: &mut u64) {
+    /// Before a write: lets the log begin anew if it is time for that, and tells whether it was.
+    /// `tried` is where the log stood when that was last tried in vain.
+    pub(super) async fn before_write(&self, log: Log, tried: &mut u64) -> bool {
         if log.bytes < *tried {
             // It has begun anew by itself, in a quiet moment.
             *tried = 0;
         }
         let half = log.bytes >= self.cap / 2 && log.behind <= self.pace / 8;
         if log.bytes < self.cap && (!half || log.bytes < tried.saturating_add(self.pace)) {
-            return;
+            return false;
         }
         // Waits for readers too, but only as long as the connection is patient.
         match self.shared.copy("PRAGMA wal_checkpoint(RESTART)").await {
@@ -89,9 +90,15 @@ impl Checkpointer {
                 warn!(%error, "the write-ahead log was not copied");
             }
         }
+        true
     }
 
-    /// After a write: the task copies if there is enough to copy.
+    /// Whether so much may have been added unseen that the log has to be looked at.
+    pub(super) fn has_to_look(&self, unseen: u64) -> bool {
+        unseen >= self.pace / 8
+    }
+
+    /// After a look: the task copies if there is enough to copy.
     pub(super) fn after_write(&self, log: Log) {
         if log.behind >= self.pace || log.bytes >= self.cap / 2 {
             self.shared.grown.notify_one();
@@ -140,6 +147,22 @@ async fn run(shared: Arc<Shared>) {
             warn!(%error, "the write-ahead log was not copied; the next time tries again");
         }
     }
+}
+
+/// What a batch may add to the log, in bytes: every row a page of each tree it stands in.
+pub(super) fn growth(batch: &[Write]) -> u64 {
+    let grown = |write: &Write| match write {
+        Write::Journal(event) => 4 * PAGE + event.body.kept().len() as u64,
+        Write::Commit(turn) => {
+            let rows = turn.closes.len() * 7 + turn.orders.len() * 10 + turn.timeline.len() * 2;
+            let bodies =
+                turn.recorded.iter().map(|recorded| 6 * PAGE + recorded.body.kept().len() as u64);
+            PAGE * (4 + rows + turn.retries.len() * 3 + turn.requests.len() * 4) as u64
+                + bodies.sum::<u64>()
+        }
+        _ => 8 * PAGE,
+    };
+    batch.iter().map(grown).sum()
 }
 
 /// How far the log has grown, asked without copying anything.

@@ -7,10 +7,10 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use super::failure::failed;
 use super::journal::{self, Fresh, chunks, lists};
 use super::row::{OrderDoc, corrupt, document};
-use crate::domain::{HeldBack, Order, Position};
+use crate::domain::{HeldBack, Order, Position, StoreId};
 use crate::ledger::term::terms;
 use crate::ledger::{
-    Cause, Close, Commit, DeliveryKey, LedgerError, Mismatch, NewEvent, OrderWrite, Recorded,
+    Body, Cause, Close, Commit, DeliveryKey, LedgerError, Mismatch, NewEvent, OrderWrite, Recorded,
     Written,
 };
 
@@ -205,9 +205,10 @@ async fn record(
                 .push_bind(recorded.by.as_deref());
         });
         query.build().execute(&mut *connection).await.map_err(failed)?;
-        let bodies = chunk.iter().map(|(at, recorded)| (*at, commit.store, &recorded.body));
-        journal::store_bodies(connection, bodies).await?;
     }
+    let bodies: Vec<(Position, StoreId, &Body)> =
+        placed.iter().map(|(at, recorded)| (*at, commit.store, &recorded.body)).collect();
+    journal::store_bodies(connection, &bodies).await?;
     Ok(placed.into_iter().map(|(at, _)| at).collect())
 }
 

@@ -6,9 +6,9 @@ use futures_util::TryStreamExt;
 use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
 use super::failure::failed;
-use super::journal::unpack;
 use super::row::{CLOSED, OPEN, corrupt, count, event, get};
 use crate::domain::{CartOrderId, EventState, Position, Source, StoreId, Timestamp};
+use crate::ledger::body::unpack;
 use crate::ledger::{
     Backlog, DeliveryKey, EventFilter, EventRow, LedgerError, OpenEvent, Page, StoreBacklog,
 };

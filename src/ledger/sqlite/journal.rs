@@ -2,41 +2,14 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::failure::failed;
 use crate::domain::{Position, StoreId};
-use crate::ledger::{DeliveryKey, Journaled, LedgerError, NewEvent, Written};
+use crate::ledger::{Body, DeliveryKey, Journaled, LedgerError, NewEvent, Written};
 
 /// Rows of one multi-row statement, largest first: few shapes, so that each stays prepared.
 const CHUNKS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
-
-/// Bodies longer than this are packed if that makes them smaller.
-const PACK_FROM: usize = 512;
-const RAW: u8 = 0;
-const LZ4: u8 = 1;
-
-/// A body as it is kept: a byte that tells how, then the bytes.
-pub(super) fn pack(body: &[u8]) -> Vec<u8> {
-    if body.len() >= PACK_FROM {
-        let packed = lz4_flex::block::compress_prepend_size(body);
-        if packed.len() < body.len() {
-            return [&[LZ4], packed.as_slice()].concat();
-        }
-    }
-    [&[RAW], body].concat()
-}
-
-/// The body that [`pack`] made.
-pub(super) fn unpack(kept: &[u8]) -> Result<Vec<u8>, LedgerError> {
-    match kept.split_first() {
-        Some((&RAW, body)) => Ok(body.to_vec()),
-        Some((&LZ4, packed)) => lz4_flex::block::decompress_size_prepended(packed)
-            .map_err(|error| LedgerError::Corrupt(format!("a body: {error}"))),
-        _ => Err(LedgerError::Corrupt("a body of an unknown kind".to_owned())),
-    }
-}
 
 /// A row of the inbox to be written.
 pub(super) struct Fresh<'a> {
@@ -82,44 +55,60 @@ pub(super) async fn store(
     connection: &mut SqliteConnection,
     events: &[Fresh<'_>],
 ) -> Result<(), LedgerError> {
-    for chunk in chunks(events) {
-        let mut inbox: QueryBuilder<Sqlite> = QueryBuilder::new(
+    for rows in padded(events) {
+        let bodies =
+            rows.clone().map(|row| row.map(|row| (row.position, row.event.store, &row.event.body)));
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
             "INSERT INTO inbox (store_id, key, position, account_id, topic, source, delivery_id, \
-             duplicates, cart_order_id, received_at, triggered_at, person) ",
+             duplicates, cart_order_id, received_at, triggered_at, person) SELECT * FROM (",
         );
-        inbox.push_values(chunk, |mut row, Fresh { position, event, duplicates }| {
-            row.push_bind(event.store.0)
-                .push_bind(event.key.0.as_slice())
-                .push_bind(position.0)
-                .push_bind(event.account.0)
-                .push_bind(event.topic.as_str())
-                .push_bind(event.source.as_str())
-                .push_bind(event.delivery_id.as_deref())
-                .push_bind(*duplicates)
-                .push_bind(event.cart_order_id.as_ref().map(|id| id.0.as_str()))
-                .push_bind(event.received_at.0)
-                .push_bind(event.triggered_at.map(|at| at.0))
-                .push_bind(event.by.as_deref());
+        query.push_values(rows, |mut row, fresh| {
+            let event = fresh.map(|fresh| fresh.event);
+            row.push_bind(event.map(|event| event.store.0))
+                .push_bind(event.map(|event| event.key.0.as_slice()))
+                .push_bind(fresh.map(|fresh| fresh.position.0))
+                .push_bind(event.map(|event| event.account.0))
+                .push_bind(event.map(|event| event.topic.as_str()))
+                .push_bind(event.map(|event| event.source.as_str()))
+                .push_bind(event.and_then(|event| event.delivery_id.as_deref()))
+                .push_bind(fresh.map(|fresh| fresh.duplicates))
+                .push_bind(event.and_then(|event| Some(event.cart_order_id.as_ref()?.0.as_str())))
+                .push_bind(event.map(|event| event.received_at.0))
+                .push_bind(event.and_then(|event| Some(event.triggered_at?.0)))
+                .push_bind(event.and_then(|event| event.by.as_deref()));
         });
-        inbox.build().execute(&mut *connection).await.map_err(failed)?;
-        let bodies = chunk.iter().map(|row| (row.position, row.event.store, &row.event.body));
-        store_bodies(connection, bodies).await?;
+        // One message to the connection's thread for both tables.
+        query.push(") WHERE column1 IS NOT NULL; ");
+        push_bodies(&mut query, bodies);
+        query.build().execute(&mut *connection).await.map_err(failed)?;
     }
     Ok(())
 }
 
-/// Writes one chunk of bodies.
-pub(super) async fn store_bodies(
+/// Writes bodies of events that are closed already.
+pub(super) async fn store_bodies<'a>(
     connection: &mut SqliteConnection,
-    bodies: impl Iterator<Item = (Position, StoreId, &Bytes)>,
+    bodies: &[(Position, StoreId, &'a Body)],
 ) -> Result<(), LedgerError> {
-    let mut query: QueryBuilder<Sqlite> =
-        QueryBuilder::new("INSERT INTO body (position, store_id, bytes) ");
-    query.push_values(bodies, |mut row, (position, store, body)| {
-        row.push_bind(position.0).push_bind(store.0).push_bind(pack(body));
-    });
-    query.build().execute(connection).await.map_err(failed)?;
+    for rows in padded(bodies) {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("");
+        push_bodies(&mut query, rows.map(Option::<&_>::copied));
+        query.build().execute(&mut *connection).await.map_err(failed)?;
+    }
     Ok(())
+}
+
+fn push_bodies<'a>(
+    query: &mut QueryBuilder<Sqlite>,
+    rows: impl Iterator<Item = Option<(Position, StoreId, &'a Body)>>,
+) {
+    query.push("INSERT INTO body (position, store_id, bytes) SELECT * FROM (");
+    query.push_values(rows, |mut row, body| {
+        row.push_bind(body.map(|(position, ..)| position.0))
+            .push_bind(body.map(|(_, store, _)| store.0))
+            .push_bind(body.map(|(.., body)| body.kept()));
+    });
+    query.push(") WHERE column1 IS NOT NULL");
 }
 
 /// Which of the deliveries are known, open or closed.
@@ -208,6 +197,15 @@ pub(super) fn lists<T>(keys: &[T]) -> impl Iterator<Item = impl Iterator<Item = 
     })
 }
 
+/// Cuts rows to be written into chunks of few sizes, the last one filled up with empty rows: one
+/// statement then does where [`chunks`] needs several. The statement has to leave those out.
+fn padded<T>(rows: &[T]) -> impl Iterator<Item = impl Iterator<Item = Option<&T>> + Clone> {
+    rows.chunks(CHUNKS[0]).map(|some| {
+        let fits = CHUNKS.into_iter().rev().find(|size| *size >= some.len()).unwrap_or(0);
+        some.iter().map(Some).chain(std::iter::repeat_n(None, fits.saturating_sub(some.len())))
+    })
+}
+
 /// Cuts rows into chunks of few sizes.
 pub(super) fn chunks<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
     let mut rest = rows;
@@ -224,16 +222,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_come_back_as_they_were() {
-        for body in [&b""[..], b"{}", &[7; 511], &b"{\"order\":1}".repeat(500), &[0xff; 4096]] {
-            assert_eq!(unpack(&pack(body)).unwrap(), body);
-        }
-        let random: Vec<u8> = (0..4096).map(|_| rand::random()).collect();
-        assert_eq!(unpack(&pack(&random)).unwrap(), random);
-        assert!(unpack(&[]).is_err() && unpack(&[9, 1]).is_err() && unpack(&[LZ4, 1, 2]).is_err());
-    }
-
-    #[test]
     fn lists_have_few_sizes_and_repeat_only_their_last_key() {
         let keys: Vec<u32> = (0..93).collect();
         let lists: Vec<Vec<u32>> = lists(&keys).map(|list| list.copied().collect()).collect();
@@ -241,6 +229,15 @@ mod tests {
         assert_eq!(lists[1][..29], keys[64..]);
         assert_eq!(lists[1][29..], [92; 3]);
         assert_eq!(super::lists(&[0_u32; 0]).count(), 0);
+    }
+
+    #[test]
+    fn padded_chunks_have_few_sizes_and_leave_nothing_out() {
+        let rows: Vec<u32> = (0..93).collect();
+        let sizes: Vec<usize> = padded(&rows).map(Iterator::count).collect();
+        assert_eq!(sizes, [64, 32]);
+        assert!(padded(&rows).flatten().flatten().eq(&rows));
+        assert_eq!(padded(&[0_u32; 0]).count(), 0);
     }
 
     #[test]

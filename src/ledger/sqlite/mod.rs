@@ -52,8 +52,10 @@ struct Writer {
     connection: Option<SqliteConnection>,
     /// The last position given out.
     position: i64,
-    /// The write-ahead log after the last write.
+    /// The write-ahead log when it was last looked at.
     log: Log,
+    /// What may have been added to it since, in bytes.
+    unseen: u64,
     /// Where the log stood when it could not begin anew.
     tried: u64,
 }
@@ -74,6 +76,19 @@ impl Writer {
         };
         Ok((self.connection.insert(connection), &mut self.position))
     }
+
+    /// Sees how far the log has grown, and has it copied if it is time for that.
+    async fn look(&mut self, checkpointer: &Checkpointer) {
+        let Some(connection) = &mut self.connection else { return };
+        match checkpoint::look(connection).await {
+            Ok(log) => {
+                self.log = log;
+                self.unseen = 0;
+                checkpointer.after_write(log);
+            }
+            Err(error) => warn!(%error, "the size of the write-ahead log is not known"),
+        }
+    }
 }
 
 #[async_trait]
@@ -81,16 +96,14 @@ impl Ledger for Sqlite {
     async fn write(&self, batch: &[Write]) -> Result<Vec<Written>, LedgerError> {
         let mut writer = self.writer.lock().await;
         let log = writer.log;
-        self.checkpointer.before_write(log, &mut writer.tried).await;
+        let copied = self.checkpointer.before_write(log, &mut writer.tried).await;
         let (connection, position) = writer.connection(&self.options).await?;
         match batch::write(connection, position, batch).await {
             Ok(written) => {
-                match checkpoint::look(connection).await {
-                    Ok(log) => {
-                        writer.log = log;
-                        self.checkpointer.after_write(log);
-                    }
-                    Err(error) => warn!(%error, "the size of the write-ahead log is not known"),
+                let unseen = writer.unseen + checkpoint::growth(batch);
+                writer.unseen = unseen;
+                if copied || self.checkpointer.has_to_look(unseen) {
+                    writer.look(&self.checkpointer).await;
                 }
                 Ok(written)
             }

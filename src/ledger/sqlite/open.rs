@@ -58,8 +58,13 @@ impl Sqlite {
             .await
             .map_err(failed)?;
         let checkpointer = Checkpointer::start(&options).await?;
-        let writer =
-            Writer { connection: Some(connection), position, log: Log::default(), tried: 0 };
+        let writer = Writer {
+            connection: Some(connection),
+            position,
+            log: Log::default(),
+            unseen: 0,
+            tried: 0,
+        };
         Ok(Self { writer: Mutex::new(writer), readers, options, checkpointer, unclean })
     }
 }

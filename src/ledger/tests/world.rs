@@ -2,8 +2,6 @@
 
 use std::ops::Deref;
 
-use bytes::Bytes;
-
 use crate::domain::order::Guard;
 use crate::domain::sighting::{Hash, Version};
 use crate::domain::timeline::{By, Details};
@@ -14,8 +12,8 @@ use crate::domain::{
 use crate::ledger::memory::Memory;
 use crate::ledger::sqlite::{Sqlite, SqliteOptions};
 use crate::ledger::{
-    Cause, Close, Commit, DeliveryKey, Journaled, Ledger, NewEntry, NewEvent, NewStore, OrderWrite,
-    Recorded, StoreHealth, StoreRow, Write, Written,
+    Body, Cause, Close, Commit, DeliveryKey, Journaled, Ledger, NewEntry, NewEvent, NewStore,
+    OrderWrite, Recorded, StoreHealth, StoreRow, Write, Written,
 };
 
 /// The backends that the facts are proved on.
@@ -154,7 +152,7 @@ pub(super) fn event(store: StoreId, id: &str) -> NewEvent {
         delivery_id: Some(id.to_owned()),
         key: DeliveryKey::of("orders/create", id),
         cart_order_id: None,
-        body: Bytes::from(format!("{{\"id\":\"{id}\"}}")),
+        body: Body::pack(format!("{{\"id\":\"{id}\"}}").as_bytes()),
         received_at: Timestamp(100),
         triggered_at: Some(Timestamp(90)),
         by: None,
@@ -218,7 +216,7 @@ pub(super) fn recorded(cart: &str) -> Recorded {
         state: EventState::Done,
         reason: None,
         cart_order_id: CartOrderId::from(cart),
-        body: Bytes::from_static(b"{\"command\":\"cancel\"}"),
+        body: Body::pack(b"{\"command\":\"cancel\"}"),
         received_at: Timestamp(150),
         by: Some("ada".to_owned()),
     }

@@ -264,7 +264,7 @@ impl Front {
 /// A delivery as the journal keeps it. Its key is made of what the cart sent, whole, so that no two
 /// deliveries become one by being cut (R10).
 fn event(delivery: Authentic<'_>) -> (NewEvent, Body<'_>) {
-    let Authentic { store, head, body, received_at } = delivery;
+    let Authentic { store, head, mut body, received_at } = delivery;
     let delivery_id = head.delivery_id.filter(|id| !id.is_empty());
     let key = match &delivery_id {
         Some(id) => DeliveryKey::of(&head.topic, id),
@@ -278,7 +278,8 @@ fn event(delivery: Authentic<'_>) -> (NewEvent, Body<'_>) {
         delivery_id: delivery_id.map(|id| printable(id, MAX_DELIVERY_ID)),
         key,
         cart_order_id: None,
-        body: body.bytes.clone(),
+        // Packed on this thread; the bytes that came are let go of at once.
+        body: std::mem::take(&mut body.bytes).into(),
         received_at,
         triggered_at: head.triggered_at,
         by: None,

@@ -124,7 +124,7 @@ async fn s3_journaling_and_closing_look_rows_up_by_key() {
         delivery_id: None,
         key: DeliveryKey([0; 16]),
         cart_order_id: None,
-        body: bytes::Bytes::new(),
+        body: crate::ledger::Body::pack(&[]),
         received_at: Timestamp(0),
         triggered_at: None,
         by: None,

@@ -10,7 +10,6 @@ use actix_web::http::header::HeaderMap;
 use actix_web::middleware::from_fn;
 use actix_web::test::{self, TestRequest};
 use actix_web::{App, web};
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::cart::Cart;
@@ -23,7 +22,7 @@ use crate::domain::{
     Totals,
 };
 use crate::ledger::sqlite::{Sqlite, SqliteOptions};
-use crate::ledger::{DeliveryKey, Ledger, NewEvent, Role, TokenRow, Write, Written};
+use crate::ledger::{Body, DeliveryKey, Ledger, NewEvent, Role, TokenRow, Write, Written};
 use crate::metrics::{About, Metrics};
 use crate::vault::Vault;
 use crate::web::api::{self, Api, Settings};
@@ -281,7 +280,7 @@ impl World {
             delivery_id: Some(id.to_owned()),
             key: DeliveryKey::of(topic, id),
             cart_order_id: None,
-            body: Bytes::copy_from_slice(body),
+            body: Body::pack(body),
             received_at: self.desk.clock.now(),
             triggered_at: None,
             by: None,
