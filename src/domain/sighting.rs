@@ -222,18 +222,27 @@ impl Version {
         self.source == FETCH
     }
 
-    /// A read of this very second was outranked by it (R12: cancelled before source).
-    pub fn outranks_read(&self, other: &Self) -> bool {
-        self.updated_at == other.updated_at && other.source != WEBHOOK && self > other
+    /// A webhook that outranks a read which had settled this very second (R12: cancelled before
+    /// source): the second needs no other read.
+    pub fn outranks_settled(&self, newest: &Self) -> bool {
+        self.source == WEBHOOK
+            && self.updated_at == newest.updated_at
+            && newest.is_settled()
+            && self > newest
     }
 
-    /// A webhook that differs from the newest of the same second: only a fetch can settle which is
-    /// right (R12). What was read while that second was not over tells no more than a webhook, since
-    /// the order may have changed once more within it.
+    /// It was read when its second was over. What was read before tells no more of that second than
+    /// a webhook, since the order may have changed once more within it.
+    fn is_settled(&self) -> bool {
+        self.source != WEBHOOK && self.read_at >= self.updated_at.plus(SECOND)
+    }
+
+    /// A webhook that differs from the newest of the same second, which no read has settled: only a
+    /// fetch can tell which is right (R12).
     pub fn ties_with(&self, newest: &Self) -> bool {
         self.source == WEBHOOK
             && self.updated_at == newest.updated_at
             && self.hash != newest.hash
-            && (newest.source == WEBHOOK || newest.read_at < newest.updated_at.plus(SECOND))
+            && !newest.is_settled()
     }
 }

@@ -147,7 +147,10 @@ fn stands(order: &Value) -> Value {
 async fn story(daemon: &Daemon, id: u64) -> String {
     let found = daemon.get(&format!("/api/v1/lookup?q={id}")).await;
     let lines = found["story"].as_array().unwrap().iter();
-    lines.map(|line| format!("{} {}", line["at"], line["text"])).collect::<Vec<_>>().join("\n  ")
+    let told = lines.map(|line| format!("\n  {} {}", line["at"], line["text"]));
+    let events = found["events"].as_array().unwrap().iter();
+    let events = events.map(|event| format!("\n  {event}"));
+    told.chain(events).collect::<Vec<_>>().concat()
 }
 
 #[rstest]
@@ -167,7 +170,6 @@ async fn i5_after_any_weather_the_book_says_what_the_rules_ask_for(
         (Fault::Delay, 0.25, 900),
         (Fault::StaleRetry, 0.15, 1_300),
         (Fault::BadSignature, 0.1, 0),
-        (Fault::TokenRevoked, 0.05, 0),
     ] {
         shop.fault(Setting::rate(fault, rate).lasting(millis(span)));
     }

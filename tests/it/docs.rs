@@ -46,7 +46,9 @@ fn tests(folder: &Path, known: &mut BTreeSet<String>) {
         } else if path.extension().is_some_and(|ending| ending == "rs") {
             let text = fs::read_to_string(&path).expect("text");
             let functions = text.split("fn ").skip(1);
-            known.extend(functions.filter_map(|rest| rest.split(['(', '<']).next()).map(str::to_owned));
+            known.extend(
+                functions.filter_map(|rest| rest.split(['(', '<']).next()).map(str::to_owned),
+            );
         }
     }
 }

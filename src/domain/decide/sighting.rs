@@ -71,7 +71,7 @@ fn further(
     let age = Age::of(&version, &newest);
     let second = Some(version.updated_at);
     let fetch = version.ties_with(&newest) && order.guard.tie_settled != second;
-    if fetch || version.outranks_read(&newest) {
+    if fetch || version.outranks_settled(&newest) {
         order.guard.tie_settled = second;
     }
     if version.is_fetch() {

@@ -86,9 +86,9 @@ pub(super) async fn store(
 }
 
 /// Writes bodies of events that are closed already.
-pub(super) async fn store_bodies<'a>(
+pub(super) async fn store_bodies(
     connection: &mut SqliteConnection,
-    bodies: &[(Position, StoreId, &'a Body)],
+    bodies: &[(Position, StoreId, &Body)],
 ) -> Result<(), LedgerError> {
     for rows in padded(bodies) {
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new("");

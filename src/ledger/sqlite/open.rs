@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 use tokio::sync::Mutex;
 
 use super::checkpoint::{Checkpointer, Log};
@@ -75,6 +75,7 @@ fn connect(options: &SqliteOptions) -> SqliteConnectOptions {
         .busy_timeout(BUSY)
         .foreign_keys(true)
         .statement_cache_capacity(200)
+        .disable_statement_logging()
 }
 
 /// The writing connection. Checkpoints are somebody else's (`wal_autocheckpoint = 0`).

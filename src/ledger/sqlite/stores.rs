@@ -1,5 +1,6 @@
 //! Stores, accounts, tokens and kept answers.
 
+use serde::Deserialize;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
@@ -204,34 +205,49 @@ pub(super) async fn keep_answer(
 
 // === Reads ===
 
+/// A page of listings as one row of JSON: at the start every store is read, and rows cross to
+/// another thread one by one.
 pub(super) async fn listings(
     pool: &SqlitePool,
     after: StoreId,
     limit: usize,
 ) -> Result<Vec<StoreListing>, LedgerError> {
-    let rows = sqlx::query(
-        "SELECT id, account_id, channel, slug, domain, disconnected_at, paused, token_due \
-         FROM store WHERE id > ? ORDER BY id LIMIT ?",
+    let row = sqlx::query(
+        "SELECT json_group_array(json_array(id, account_id, channel, slug, domain, \
+         disconnected_at, paused, token_due) ORDER BY id) AS listings FROM (\
+         SELECT id, account_id, channel, slug, domain, disconnected_at, paused, token_due \
+         FROM store WHERE id > ? ORDER BY id LIMIT ?)",
     )
     .bind(after.0)
     .bind(limit as i64)
-    .fetch_all(pool)
+    .fetch_one(pool)
     .await
     .map_err(failed)?;
-    rows.iter()
-        .map(|row| {
-            Ok(StoreListing {
-                id: StoreId(get(row, "id")?),
-                account: AccountId(get(row, "account_id")?),
-                channel: channel(row)?,
-                slug: get::<String>(row, "slug")?.into(),
-                domain: get::<String>(row, "domain")?.into(),
-                connected: get::<Option<i64>>(row, "disconnected_at")?.is_none(),
-                paused: get(row, "paused")?,
-                token_due: get::<Option<i64>>(row, "token_due")?.map(Timestamp),
-            })
-        })
-        .collect()
+    let text: String = get(&row, "listings")?;
+    let listed: Vec<Listed> =
+        serde_json::from_str(&text).map_err(|error| corrupt("a listing", error))?;
+    Ok(listed.into_iter().map(Listed::listing).collect())
+}
+
+/// A listing as JSON tells it: id, account, channel, slug, domain, when it was disconnected, whether
+/// it is paused, when its token is due.
+#[derive(Deserialize)]
+struct Listed(i64, i64, ChannelKind, Box<str>, Box<str>, Option<i64>, u8, Option<i64>);
+
+impl Listed {
+    fn listing(self) -> StoreListing {
+        let Self(id, account, channel, slug, domain, disconnected_at, paused, token_due) = self;
+        StoreListing {
+            id: StoreId(id),
+            account: AccountId(account),
+            channel,
+            slug,
+            domain,
+            connected: disconnected_at.is_none(),
+            paused: paused != 0,
+            token_due: token_due.map(Timestamp),
+        }
+    }
 }
 
 /// Columns that [`store`] reads.

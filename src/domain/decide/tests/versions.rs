@@ -192,6 +192,15 @@ fn r12_a_change_in_a_second_that_was_read_too_early_is_fetched(
     assert!(!book.webhook(&paid(2)).fetch, "it is settled");
 }
 
+#[test]
+fn r12_two_reads_within_a_second_do_not_settle_it() {
+    let mut book = Book::after([paid(1)]);
+    let early = |micros| Timestamp(at(2).0 + micros);
+    book.see(&paid(2).payment("authorized"), Source::Fetch, early(200_000));
+    book.see(&paid(2).payment("authorized"), Source::Fetch, early(400_000));
+    assert!(book.webhook(&paid(2).payment("refunded")).fetch, "the second was not over");
+}
+
 #[rstest]
 #[case(Source::Poll)]
 #[case(Source::Fetch)]
