@@ -39,13 +39,21 @@ fn r1_a_store_is_connected_and_its_subscriptions_made() {
         assert_eq!(store["health"]["connection"], "ok");
         assert_eq!(store["missing_scopes"], json!([]));
         assert_eq!(world.cart.subscribed.lock().unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn r2_r3_every_store_has_three_tasks_and_each_tells_who_serves_it() {
+    run(async |world| {
+        world.post(STORES, &connecting("pine")).await.expect(201);
         let tasks = world.get(&format!("{PINE}/tasks")).await.expect(200);
-        assert_eq!(tasks[0]["instasync"]["state"], "quiet");
-        assert_eq!(
-            tasks[0]["autosync"],
-            json!({"enabled": false, "interval": "1h", "next_run_at": null})
-        );
-        assert_eq!(tasks[2]["task"], "write_inventory");
+        let told: Vec<_> = tasks.as_array().unwrap().iter().map(|task| &task["task"]).collect();
+        assert_eq!(told, ["import_orders", "import_products", "write_inventory"]);
+        let bolts: Vec<_> = [0, 1, 2].map(|n| &tasks[n]["instasync"]["state"]).into();
+        assert_eq!(bolts, ["quiet", "off", "off"]);
+        // No poll exists yet, so no task may look as if one served it.
+        let autosync = json!({"enabled": false, "interval": "1h", "next_run_at": null});
+        assert!([0, 1, 2].iter().all(|n| tasks[n]["autosync"] == autosync), "{tasks}");
         world.deliver("pine", &order(1)).await;
         let tasks = world.get(&format!("{PINE}/tasks")).await.expect(200);
         assert_eq!(tasks[0]["instasync"]["state"], "live");
