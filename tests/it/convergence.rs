@@ -20,6 +20,9 @@ const ORDERS: usize = 30;
 /// Things that happen to them.
 const ACTIONS: usize = 150;
 
+/// After so many steps every token is forgotten by the shop.
+const REVOKED_EVERY: usize = 40;
+
 /// Every state that each order of the shop was in, oldest first.
 type Lives = BTreeMap<u64, Vec<Value>>;
 
@@ -59,6 +62,11 @@ async fn live(shop: &Shop, random: &mut Xoshiro256PlusPlus) -> Lives {
             if let Ok(state) = cart.act(&id.to_string(), &action(random)) {
                 states.push(state);
             }
+        }
+        // Far enough apart that a new token is never refused at once: that would be a refusal of
+        // the credentials, which rightly stops the calls until a person reconnects (R47).
+        if step % REVOKED_EVERY == REVOKED_EVERY - 1 {
+            cart.revoke_tokens();
         }
         // The pace of the shop, not a wait for anything: a life of some seconds, so that changes
         // share a second and also do not.

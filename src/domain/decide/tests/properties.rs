@@ -338,5 +338,14 @@ proptest! {
             prop_assert!(decision.order.is_none() || decision.fetch);
         }
         prop_assert_eq!(lasting(&book), before);
+        // The second time nothing at all is left to do.
+        let settled = book.order.clone();
+        for told in story.iter().flat_map(|segment| &segment.arrivals[1]) {
+            let decision = tell(&mut book, told);
+            prop_assert_eq!(decision.order, None);
+            prop_assert_eq!(decision.timeline, vec![]);
+            prop_assert!(!decision.fetch);
+        }
+        prop_assert_eq!(book.order, settled);
     }
 }
