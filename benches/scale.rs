@@ -26,8 +26,8 @@ use instasync::channel::Credentials;
 use instasync::directory::Directory;
 use instasync::domain::order::Guard;
 use instasync::domain::{
-    AccountId, Amount, ArrivedBy, CartOrderId, CartState, ChannelKind, Content, Flags, Line, Order,
-    OrderId, Sighting, Source, Status, StoreId, Timestamp, Totals,
+    AccountId, Amount, ArrivedBy, CartOrderId, CartSide, CartState, ChannelKind, Content, Flags,
+    Line, Order, OrderId, Sighting, Source, Status, StoreId, Timestamp, Totals,
 };
 use instasync::ledger::sqlite::{Sqlite, SqliteOptions};
 use instasync::ledger::{
@@ -284,6 +284,7 @@ fn order(store: StoreId, n: usize) -> Order {
         row_version: 1,
         guard: Guard::new(sighting.version(Source::Webhook, NOW), sighting.content_hash()),
         content: sighting.content,
+        cart_side: CartSide::default(),
         cart: sighting.cart,
         tracking: None,
     }

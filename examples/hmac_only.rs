@@ -55,7 +55,7 @@ async fn serve(runtime: &tokio::runtime::Runtime) {
         timeout: patience,
     })
     .unwrap();
-    let channels = Channels::with_shopify(Arc::new(Shopify::new(http)));
+    let channels = Channels::default().with(Arc::new(Shopify::new(http)));
     let front = Front::without_journal(
         Arc::new(directory),
         channels,

@@ -11,7 +11,8 @@ pub mod shopify;
 #[cfg(test)]
 mod testing;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -85,6 +86,49 @@ pub struct Access {
     pub base: String,
     /// The token to show.
     pub token: secrecy::SecretString,
+    /// What deliveries have to carry, for carts that send it back with each (BigCommerce).
+    pub hook_secret: Option<secrecy::SecretString>,
+    /// Where the channel notes what the cart says of its budget.
+    pub meter: Meter,
+}
+
+/// What a cart said with its last answer about how much may still be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Requests in a whole window.
+    pub quota: u32,
+    /// Requests left in this one.
+    pub left: u32,
+    /// Until a new window begins.
+    pub resets_in: Duration,
+}
+
+/// Keeps the last [`Budget`] that was told during a call. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Meter(Arc<Mutex<Option<Budget>>>);
+
+impl Meter {
+    /// The cart said so.
+    pub fn note(&self, budget: Budget) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(budget);
+    }
+
+    /// What was said last; `None`: nothing.
+    pub fn read(&self) -> Option<Budget> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who a delivery is from (R8, R9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// From the cart.
+    Authentic,
+    /// From the cart as far as what is required goes, but a further proof that it carries does not
+    /// hold: kept as a hint to look, and people are told.
+    Doubtful,
+    /// Not proven: refused, nothing is stored.
+    Forged,
 }
 
 /// A scope that the credentials lack.
@@ -107,6 +151,9 @@ pub struct Subscription {
     pub topic: String,
     /// Where it points.
     pub url: String,
+    /// It delivers as it should. `false`: switched off, or carrying an old secret; see
+    /// [`Channel::mend`].
+    pub works: bool,
 }
 
 /// One kind of cart.
@@ -127,8 +174,9 @@ pub trait Channel: Send + Sync + 'static {
     /// Reads a delivery's headers; `header` looks one up by lower-case name.
     fn read_head(&self, header: &dyn Fn(&'static str) -> Option<String>) -> DeliveryHead;
 
-    /// Whether the raw body was signed with one of the keys, compared in constant time (R8).
-    fn is_authentic(&self, head: &DeliveryHead, body: &[u8], keys: &SigningKeys) -> bool;
+    /// Whether the raw body comes from the cart that holds one of the keys, compared in constant
+    /// time (R8).
+    fn authenticate(&self, head: &DeliveryHead, body: &[u8], keys: &SigningKeys) -> Verdict;
 
     /// Reads a body by its topic. Total: every input has an answer, none panics (I3).
     fn decode(&self, topic: &str, body: &[u8]) -> Decoded;
@@ -162,6 +210,31 @@ pub trait Channel: Send + Sync + 'static {
         which: &OrderRef,
     ) -> Result<Option<Sighting>, ChannelError>;
 
+    /// How many calls may be in flight at once for one store.
+    fn calls_at_once(&self) -> usize {
+        1
+    }
+
+    /// Which of `due` are better read by one list call than one by one; empty: none. Every order
+    /// that exists of those given back is in the answer of [`Channel::fetch_many`].
+    fn together(&self, _due: &[CartOrderId]) -> Vec<CartOrderId> {
+        Vec::new()
+    }
+
+    /// The orders that [`Channel::together`] chose, in the same shape as one that is read by itself.
+    /// Those that are missing have to be read by themselves: lists lag behind.
+    async fn fetch_many(
+        &self,
+        access: &Access,
+        ids: &[CartOrderId],
+    ) -> Result<Vec<Sighting>, ChannelError> {
+        let mut found = Vec::new();
+        for id in ids {
+            found.extend(self.fetch_order(access, &OrderRef::Id(id.clone())).await?);
+        }
+        Ok(found)
+    }
+
     /// Whether "no such order" from these credentials proves that the cart has none. Shopify hides
     /// orders older than 60 days from credentials without `read_all_orders`.
     fn absence_is_proof(
@@ -180,27 +253,27 @@ pub trait Channel: Send + Sync + 'static {
     /// Subscribes a topic. Already subscribed there counts as done.
     async fn subscribe(&self, access: &Access, topic: &str, url: &str) -> Result<(), ChannelError>;
 
+    /// Brings a subscription that does not work into order: switched on, with the present secret.
+    async fn mend(&self, access: &Access, subscription: &Subscription) -> Result<(), ChannelError>;
+
     /// Removes a subscription. Already gone counts as done.
     async fn unsubscribe(&self, access: &Access, id: &str) -> Result<(), ChannelError>;
 }
 
-/// The channels of this build.
-#[derive(Clone)]
-pub struct Channels {
-    shopify: Arc<dyn Channel>,
-}
+/// The channels of this build. Clones share them.
+#[derive(Clone, Default)]
+pub struct Channels(Vec<Arc<dyn Channel>>);
 
 impl Channels {
-    /// With that implementation of Shopify: the real one, or one that injects faults in tests.
-    pub fn with_shopify(shopify: Arc<dyn Channel>) -> Self {
-        Self { shopify }
+    /// With one more: the real one, or one that injects faults in tests.
+    #[must_use]
+    pub fn with(mut self, channel: Arc<dyn Channel>) -> Self {
+        self.0.push(channel);
+        self
     }
 
     /// The channel of that kind, if this build speaks to it.
     pub fn get(&self, kind: ChannelKind) -> Option<&Arc<dyn Channel>> {
-        match kind {
-            ChannelKind::Shopify => Some(&self.shopify),
-            ChannelKind::BigCommerce => None,
-        }
+        self.0.iter().find(|channel| channel.kind() == kind)
     }
 }

@@ -129,7 +129,7 @@ impl Daemon {
             timeout: config.outbound.timeout,
         })
         .map_err(|error| StartError::Other(error.to_string()))?;
-        let channels = Channels::with_shopify(Arc::new(Shopify::new(http)));
+        let channels = Channels::default().with(Arc::new(Shopify::new(http)));
         let actors = Actors::start(
             Foundation {
                 ledger: Arc::clone(&ledger),

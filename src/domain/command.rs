@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::revision::{Edit, Part};
+
 /// One request of a person or tool for one order. JSON is how the journal keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
@@ -24,6 +26,23 @@ pub enum Command {
     Unarchive,
     /// Bring a held-back order into the book as it is (R13).
     ImportAnyway,
+    /// Lines, address, note (R18); what is touched is locked against the cart (R29).
+    Edit(Edit),
+    /// Takes changes of the open revision over (R28).
+    AcceptRevision(Choice),
+    /// Leaves changes of the open revision; they come back only if the cart changes them again.
+    RejectRevision(Choice),
+}
+
+/// Which changes of a revision, and which revision was looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Choice {
+    /// The changes; empty: all of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Part>,
+    /// The tag of the revision that was looked at; another one is refused (R30).
+    pub tag: String,
 }
 
 impl Command {
@@ -37,6 +56,9 @@ impl Command {
             Self::Archive => "archive",
             Self::Unarchive => "unarchive",
             Self::ImportAnyway => "import-anyway",
+            Self::Edit(_) => "edit",
+            Self::AcceptRevision(_) => "accept-revision",
+            Self::RejectRevision(_) => "reject-revision",
         }
     }
 }

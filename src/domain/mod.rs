@@ -7,6 +7,7 @@
 //! | [`money`] | exact decimal amounts by currency |
 //! | [`sighting`] | what a webhook, poll or fetch says about a cart's order at a time |
 //! | [`order`] | our order: status, flags, content, what is known of the cart |
+//! | [`revision`] | how the cart's content and ours have grown apart (R27–R29) |
 //! | [`rules`] | a store's settings |
 //! | [`eligibility`] | whether a sighting may enter the book (R13, R14) |
 //! | [`command`] | what persons and tools may ask of an order (R18) |
@@ -23,17 +24,19 @@ pub mod event;
 pub mod ids;
 pub mod money;
 pub mod order;
+pub mod revision;
 pub mod rules;
 pub mod sighting;
 pub mod time;
 pub mod timeline;
 
-pub use command::{Command, Tracking};
-pub use decide::{Context, Decision, Input, Outcome, Refusal, decide};
+pub use command::{Choice, Command, Tracking};
+pub use decide::{Context, Decision, Input, Objection, Outcome, Refusal, decide};
 pub use event::{EventState, Source};
 pub use ids::{AccountId, CartOrderId, ChannelKind, OrderId, Position, StoreId};
 pub use money::Amount;
 pub use order::{ArrivedBy, Flag, Flags, HeldBack, Order, Status};
+pub use revision::{CartSide, Change, ChangeKind, Edit, LineEdit, Part, Revision};
 pub use rules::Rules;
 pub use sighting::{Address, CartState, Content, Line, Sighting, Totals, Version};
 pub use time::Timestamp;

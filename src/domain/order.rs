@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::Tracking;
 use super::ids::{AccountId, OrderId};
+use super::revision::CartSide;
 use super::sighting::{CartState, Content, Hash, Version};
 use super::time::Timestamp;
 
@@ -40,6 +41,8 @@ pub struct Order {
     pub row_version: u64,
     /// Lines, addresses, money. Held back: of the newest sighting; in the book: ours (R12 ii).
     pub content: Content,
+    /// The cart's side of the content: what of it is settled, what is new (R27).
+    pub cart_side: CartSide,
     /// The newest known state of the cart.
     pub cart: CartState,
     /// What has been seen and settled, so that nothing acts twice.

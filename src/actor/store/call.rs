@@ -11,7 +11,7 @@ use super::connect::{self, Checked};
 use super::pending::Dirty;
 use crate::actor::handle::AskError;
 use crate::actor::resources::Resources;
-use crate::channel::{Access, Channel, ChannelError, Credentials, OrderRef, Token};
+use crate::channel::{Access, Channel, ChannelError, Credentials, Meter, OrderRef, Token};
 use crate::domain::{Position, Sighting, Timestamp};
 use crate::ledger::StoreRow;
 use crate::metrics::CartCode;
@@ -122,7 +122,13 @@ impl Caller {
     }
 
     async fn with(&self, call: &Call, token: SecretString) -> Result<Answer, ChannelError> {
-        let access = Access { domain: self.store.domain.clone(), base: self.base(), token };
+        let access = Access {
+            domain: self.store.domain.clone(),
+            base: self.base(),
+            token,
+            hook_secret: None,
+            meter: Meter::default(),
+        };
         let answer = match call {
             Call::Fetch(which) => self
                 .channel

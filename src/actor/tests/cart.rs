@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use crate::channel::{
     Access, Channel, ChannelError, Credentials, Decoded, DeliveryHead, OrderRef, ScopeGap,
-    SigningKeys, Subscription, Token,
+    SigningKeys, Subscription, Token, Verdict,
 };
 use crate::domain::{
     Amount, CartOrderId, CartState, ChannelKind, Content, Line, Sighting, Timestamp, Totals,
@@ -172,8 +172,8 @@ impl Channel for Cart {
         DeliveryHead::default()
     }
 
-    fn is_authentic(&self, _: &DeliveryHead, _: &[u8], _: &SigningKeys) -> bool {
-        true
+    fn authenticate(&self, _: &DeliveryHead, _: &[u8], _: &SigningKeys) -> Verdict {
+        Verdict::Authentic
     }
 
     /// Topics `order` (a sighting), `thin`, `edited` and `deleted` (an order's id), `uninstalled`,
@@ -271,8 +271,17 @@ impl Channel for Cart {
     async fn subscribe(&self, _: &Access, topic: &str, url: &str) -> Result<(), ChannelError> {
         self.script(|s| {
             let id = s.subscriptions.len().to_string();
-            s.subscriptions.push(Subscription { id, topic: topic.to_owned(), url: url.to_owned() });
+            s.subscriptions.push(Subscription {
+                id,
+                topic: topic.to_owned(),
+                url: url.to_owned(),
+                works: true,
+            });
         });
+        Ok(())
+    }
+
+    async fn mend(&self, _: &Access, _: &Subscription) -> Result<(), ChannelError> {
         Ok(())
     }
 

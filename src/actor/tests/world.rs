@@ -90,7 +90,7 @@ impl World {
         let foundation = Foundation {
             ledger: ledger.clone(),
             directory: Arc::clone(&directory),
-            channels: Channels::with_shopify(cart.clone()),
+            channels: Channels::default().with(cart.clone()),
             clock: clock.clone(),
             metrics,
             queues: QueueLimits {

@@ -30,7 +30,7 @@ use async_trait::async_trait;
 use self::graphql::Graph;
 use super::{
     Access, CartHttp, Channel, ChannelError, Credentials, Decoded, DeliveryHead, OrderRef,
-    ScopeGap, SigningKeys, Subscription, Token,
+    ScopeGap, SigningKeys, Subscription, Token, Verdict,
 };
 use crate::domain::{ChannelKind, Sighting, Timestamp};
 
@@ -71,9 +71,10 @@ impl Channel for Shopify {
         delivery::read_head(header)
     }
 
-    fn is_authentic(&self, head: &DeliveryHead, body: &[u8], keys: &SigningKeys) -> bool {
+    fn authenticate(&self, head: &DeliveryHead, body: &[u8], keys: &SigningKeys) -> Verdict {
         let signature = head.signature.as_deref();
-        signature.is_some_and(|signature| signature::is_authentic(signature, body, keys))
+        let signed = |signature| signature::is_authentic(signature, body, keys);
+        if signature.is_some_and(signed) { Verdict::Authentic } else { Verdict::Forged }
     }
 
     fn decode(&self, topic: &str, body: &[u8]) -> Decoded {
@@ -129,6 +130,11 @@ impl Channel for Shopify {
 
     async fn subscribe(&self, access: &Access, topic: &str, url: &str) -> Result<(), ChannelError> {
         subscriptions::create(&self.graph(access), topic, url).await
+    }
+
+    /// Shopify's are either there and work, or are removed by it.
+    async fn mend(&self, _: &Access, _: &Subscription) -> Result<(), ChannelError> {
+        Ok(())
     }
 
     async fn unsubscribe(&self, access: &Access, id: &str) -> Result<(), ChannelError> {

@@ -43,6 +43,7 @@ pub(super) async fn list(graph: &Graph<'_>) -> Result<Vec<Subscription>, Channel
             id,
             topic: topic_of(&topic),
             url: uri,
+            works: true,
         }));
         after = page.page_info.next()?;
         if after.is_none() {
@@ -145,6 +146,7 @@ mod tests {
             id: id.to_owned(),
             topic: topic.to_owned(),
             url: "https://us.example/hook".to_owned(),
+            works: true,
         };
         assert_eq!(listed, [of("1", "orders/create"), of("2", "carts_update")]);
         assert_eq!(cart.asked()[1].json()["variables"]["after"], "after-1");

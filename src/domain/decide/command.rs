@@ -5,7 +5,7 @@ use super::super::event::EventState;
 use super::super::order::{ArrivedBy, Flag, Order, Status};
 use super::super::timeline::{Details, Entry, Kind};
 use super::settle::follow;
-use super::{Context, Decision, Outcome, Refusal, entry, fact};
+use super::{Context, Decision, Objection, Outcome, Refusal, entry, fact};
 
 pub(super) fn decide(
     order: Option<&Order>,
@@ -24,6 +24,9 @@ pub(super) fn decide(
         Command::Archive => archive(&mut order, true, context)?,
         Command::Unarchive => archive(&mut order, false, context)?,
         Command::ImportAnyway => import_anyway(&mut order, context)?,
+        Command::Edit(_) | Command::AcceptRevision(_) | Command::RejectRevision(_) => {
+            return refuse("There is no open revision.");
+        }
     };
     let mut timeline = vec![entry];
     follow(&mut order, context, &mut timeline);
@@ -142,7 +145,7 @@ fn import_anyway(order: &mut Order, context: &Context<'_>) -> Result<Entry, Refu
 }
 
 fn refuse<T>(sentence: &str) -> Result<T, Refusal> {
-    Err(Refusal { sentence: sentence.to_owned() })
+    Err(Refusal { objection: Objection::Impossible, sentence: sentence.to_owned() })
 }
 
 fn refuse_held_back<T>(order: &Order, verb: &str) -> Result<T, Refusal> {

@@ -33,6 +33,8 @@ pub enum Input<'a> {
         /// When the fetch was answered.
         read_at: Timestamp,
     },
+    /// The rules changed: what holds the order back is examined again, as it was last seen (R13).
+    ReExamined,
     /// A person or tool asks for something (R18).
     Asked(&'a Command),
 }
@@ -99,12 +101,25 @@ impl Outcome {
     }
 }
 
-/// An impossible step, in words (R18: answered 409). Nothing is recorded.
+/// A step that is not taken, in words. Nothing is recorded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{sentence}")]
 pub struct Refusal {
+    /// What stands against it.
+    pub objection: Objection,
     /// Why it cannot be done and what can.
     pub sentence: String,
+}
+
+/// What stands against a step, by what the caller can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Objection {
+    /// It cannot be done as the order stands (R18: answered 409).
+    Impossible,
+    /// It was asked of another revision than the present one: read again (R30: 412).
+    Changed,
+    /// What was given cannot be right for this order: a line that is not there, say (422).
+    Invalid,
 }
 
 /// Decides one input. `order` is the present row, `None` if there is none.
@@ -120,6 +135,7 @@ pub fn decide(
             sighting::decide(order, sighting, *source, *read_at, context)
         }
         Input::Gone { read_at } => sighting::gone(order, *read_at, context),
+        Input::ReExamined => sighting::re_examined(order, context),
         Input::Asked(command) => command::decide(order, command, context)?,
     };
     if decision.order.as_ref() == order {

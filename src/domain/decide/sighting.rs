@@ -4,6 +4,7 @@ use super::super::eligibility::examine;
 use super::super::event::{EventState, Source, reason};
 use super::super::ids::OrderId;
 use super::super::order::{ArrivedBy, Flags, Guard, HeldBack, Order, Status};
+use super::super::revision::CartSide;
 use super::super::sighting::{CartState, Sighting, Version};
 use super::super::time::Timestamp;
 use super::super::timeline::{By, Details, Entry, Kind};
@@ -40,6 +41,11 @@ pub(super) fn gone(order: Option<&Order>, read_at: Timestamp, context: &Context<
     let mut timeline = Vec::new();
     follow(&mut order, context, &mut timeline);
     finish(order, timeline)
+}
+
+/// A held-back order under rules that have changed (R13).
+pub(super) fn re_examined(_order: Option<&Order>, _context: &Context<'_>) -> Decision {
+    Decision::unchanged(EventState::Done, Some(reason::NO_CHANGE))
 }
 
 /// The first sighting of an order: it imports, or is held back (R13).
@@ -201,6 +207,7 @@ fn new_order(sighting: &Sighting, version: Version, context: &Context<'_>) -> Or
         updated_at: context.now,
         row_version: 1,
         content: sighting.content.clone(),
+        cart_side: CartSide::default(),
         cart: sighting.cart.clone(),
         guard: Guard::new(version, sighting.content_hash()),
         tracking: None,

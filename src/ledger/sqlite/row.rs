@@ -7,8 +7,8 @@ use sqlx::sqlite::SqliteRow;
 use super::failure::failed;
 use crate::domain::order::Guard;
 use crate::domain::{
-    AccountId, ArrivedBy, CartOrderId, CartState, Content, EventState, Flags, HeldBack, Order,
-    OrderId, Position, Source, Status, StoreId, Timestamp, Tracking,
+    AccountId, ArrivedBy, CartOrderId, CartSide, CartState, Content, EventState, Flags, HeldBack,
+    Order, OrderId, Position, Source, Status, StoreId, Timestamp, Tracking,
 };
 use crate::ledger::{EventRow, LedgerError};
 
@@ -20,6 +20,8 @@ pub(super) struct OrderDoc {
     arrived_by: ArrivedBy,
     placed_at: Timestamp,
     content: Content,
+    #[serde(default)]
+    cart_side: CartSide,
     cart: CartState,
     guard: Guard,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,6 +36,7 @@ impl OrderDoc {
             arrived_by: order.arrived_by,
             placed_at: order.placed_at,
             content: order.content.clone(),
+            cart_side: order.cart_side.clone(),
             cart: order.cart.clone(),
             guard: order.guard.clone(),
             tracking: order.tracking.clone(),
@@ -65,6 +68,7 @@ pub(super) fn order(row: &SqliteRow) -> Result<Order, LedgerError> {
         updated_at: Timestamp(get(row, "updated_at")?),
         row_version: get::<i64>(row, "row_version")? as u64,
         content: doc.content,
+        cart_side: doc.cart_side,
         cart: doc.cart,
         guard: doc.guard,
         tracking: doc.tracking,

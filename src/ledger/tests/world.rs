@@ -6,8 +6,8 @@ use crate::domain::order::Guard;
 use crate::domain::sighting::{Hash, Version};
 use crate::domain::timeline::{By, Details};
 use crate::domain::{
-    AccountId, ArrivedBy, CartOrderId, CartState, ChannelKind, Content, Entry, EventState, Flags,
-    Kind, Order, OrderId, Position, Rules, Source, Status, StoreId, Timestamp,
+    AccountId, ArrivedBy, CartOrderId, CartSide, CartState, ChannelKind, Content, Entry,
+    EventState, Flags, Kind, Order, OrderId, Position, Rules, Source, Status, StoreId, Timestamp,
 };
 use crate::ledger::memory::Memory;
 use crate::ledger::sqlite::{Sqlite, SqliteOptions};
@@ -184,6 +184,7 @@ pub(super) fn order(store: StoreId, cart: &str) -> Order {
         updated_at: Timestamp(30),
         row_version: 1,
         content: Content { currency: "EUR".to_owned(), ..Content::default() },
+        cart_side: CartSide::default(),
         cart: CartState::default(),
         guard: Guard::new(version, hash),
         tracking: None,

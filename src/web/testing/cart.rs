@@ -9,7 +9,7 @@ use sha2::Sha256;
 
 use crate::channel::{
     Access, Channel, ChannelError, Credentials, Decoded, DeliveryHead, OrderRef, ScopeGap,
-    SigningKeys, Subscription, Token,
+    SigningKeys, Subscription, Token, Verdict,
 };
 use crate::domain::{ChannelKind, Sighting, Timestamp};
 
@@ -51,11 +51,14 @@ impl Channel for TestCart {
         }
     }
 
-    fn is_authentic(&self, head: &DeliveryHead, body: &[u8], keys: &SigningKeys) -> bool {
+    fn authenticate(&self, head: &DeliveryHead, body: &[u8], keys: &SigningKeys) -> Verdict {
         let decode = |text: &String| STANDARD.decode(text).ok();
-        let Some(signature) = head.signature.as_ref().and_then(decode) else { return false };
+        let Some(signature) = head.signature.as_ref().and_then(decode) else {
+            return Verdict::Forged;
+        };
         let fits = |secret: &str| mac(secret, body).verify_slice(&signature).is_ok();
-        keys.secrets.iter().any(|(secret, _)| fits(secret.expose_secret()))
+        let fits = keys.secrets.iter().any(|(secret, _)| fits(secret.expose_secret()));
+        if fits { Verdict::Authentic } else { Verdict::Forged }
     }
 
     fn decode(&self, _: &str, _: &[u8]) -> Decoded {
@@ -105,6 +108,10 @@ impl Channel for TestCart {
     }
 
     async fn subscribe(&self, _: &Access, _: &str, _: &str) -> Result<(), ChannelError> {
+        out_of_reach()
+    }
+
+    async fn mend(&self, _: &Access, _: &Subscription) -> Result<(), ChannelError> {
         out_of_reach()
     }
 

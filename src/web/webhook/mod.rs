@@ -28,7 +28,7 @@ use self::refusal::Refusal;
 use super::Desk;
 use super::server::Turn;
 use crate::actor::WriteError;
-use crate::channel::{Channels, DeliveryHead, SigningKeys};
+use crate::channel::{Channels, DeliveryHead, SigningKeys, Verdict};
 use crate::clock::Clock;
 use crate::directory::{Directory, SecretsError};
 use crate::domain::{ChannelKind, Source, Timestamp};
@@ -230,7 +230,7 @@ impl Front {
             return Err(Refusal::Forged);
         }
         let keys = self.keys(&store, received_at).await?;
-        if !channel.is_authentic(&head, &body.bytes, &keys) {
+        if channel.authenticate(&head, &body.bytes, &keys) == Verdict::Forged {
             return Err(Refusal::Forged);
         }
         Ok(Authentic { store, head, body, received_at })

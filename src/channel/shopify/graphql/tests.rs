@@ -2,6 +2,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::channel::Meter;
 use crate::channel::shopify::operations::APP_SCOPES;
 use crate::channel::testing::{Cart, Reply, client};
 
@@ -28,6 +29,8 @@ pub(in crate::channel::shopify) async fn shop(replies: Vec<Reply>) -> (Cart, Sho
         domain: "pine.myshopify.com".to_owned(),
         base: format!("{}/", cart.base),
         token: TOKEN.into(),
+        hook_secret: None,
+        meter: Meter::default(),
     };
     let shop = Shop { http: client(), access, alarmed: AtomicBool::new(false) };
     (cart, shop)

@@ -12,7 +12,8 @@ use super::super::Shopify;
 use super::order::{Nothing, plain};
 use crate::channel::testing::{Cart, Reply, client};
 use crate::channel::{
-    Access, CartHttp, Channel, ChannelError, Credentials, Decoded, OrderRef, Outbound, SigningKeys,
+    Access, CartHttp, Channel, ChannelError, Credentials, Decoded, Meter, OrderRef, Outbound,
+    SigningKeys, Verdict,
 };
 use crate::domain::Timestamp;
 
@@ -30,8 +31,9 @@ fn r8_a_delivery_is_read_verified_and_decoded() {
         _ => None,
     });
     let keys = SigningKeys { secrets: vec![(SECRET.into(), None)] };
-    assert!(shopify.is_authentic(&head, body.as_bytes(), &keys));
-    assert!(!shopify.is_authentic(&shopify.read_head(&|_| None), body.as_bytes(), &keys));
+    assert_eq!(shopify.authenticate(&head, body.as_bytes(), &keys), Verdict::Authentic);
+    let unsigned = shopify.read_head(&|_| None);
+    assert_eq!(shopify.authenticate(&unsigned, body.as_bytes(), &keys), Verdict::Forged);
     let decoded = shopify.decode(&head.topic, body.as_bytes());
     assert!(matches!(decoded, Decoded::Order(_)), "{decoded:?}");
 }
@@ -45,6 +47,8 @@ async fn r12_a_fetch_tells_what_the_webhook_told() {
         domain: "pine.myshopify.com".to_owned(),
         base: cart.base.clone(),
         token: "shpat_1".into(),
+        hook_secret: None,
+        meter: Meter::default(),
     };
     let id = OrderRef::Id(plain().id.to_string().as_str().into());
     let fetched = shopify.fetch_order(&access, &id).await.unwrap().unwrap();
@@ -67,6 +71,8 @@ async fn a_private_shop_is_called_only_if_that_is_allowed() {
         domain: "pine.myshopify.com".to_owned(),
         base: cart.base.clone(),
         token: "shpat_1".into(),
+        hook_secret: None,
+        meter: Meter::default(),
     };
     let error = shopify.granted_scopes(&access).await.unwrap_err();
     assert!(matches!(error, ChannelError::Forbidden(_)), "{error:?}");

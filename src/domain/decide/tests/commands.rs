@@ -47,7 +47,7 @@ fn r18_every_status_meets_every_command() {
                     assert_eq!(decision.state, EventState::Done);
                     assert!(!decision.timeline.is_empty());
                 }
-                (Err(Refusal { sentence }), None) => {
+                (Err(Refusal { sentence, .. }), None) => {
                     assert_eq!(book.order(), &before);
                     assert!(sentence.ends_with('.') && sentence.contains(' '), "{sentence}");
                 }

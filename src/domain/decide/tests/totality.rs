@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::super::super::CartSide;
 use super::super::super::OrderId;
 use super::super::super::order::{ArrivedBy, Flags, Guard};
 use super::super::super::sighting::{Hash, Version};
@@ -84,6 +85,7 @@ prop_compose! {
             updated_at: said.updated_at,
             row_version,
             content: said.content.clone(),
+            cart_side: CartSide::default(),
             cart: said.cart.clone(),
             guard: Guard {
                 newest,

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::row;
-use crate::channel::{Access, ChannelError};
+use crate::channel::{Access, ChannelError, Meter};
 use crate::ledger::{Role, StoreRow};
 use crate::web::api::view::webhook_url;
 use crate::web::api::{Api, Scope, version};
@@ -97,7 +97,13 @@ async fn remove_ours(api: &Api, row: &StoreRow, removed: &mut usize) -> Result<(
         Some(token) => token,
         None => channel.new_token(&row.domain, &base, &credentials, now).await?.secret,
     };
-    let access = Access { domain: row.domain.clone(), base, token };
+    let access = Access {
+        domain: row.domain.clone(),
+        base,
+        token,
+        hook_secret: None,
+        meter: Meter::default(),
+    };
     let ours = webhook_url(&api.settings.public_url, row);
     for subscription in channel.subscriptions(&access).await? {
         if subscription.url == ours {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use crate::channel::{
     Access, Channel, ChannelError, Credentials, Decoded, DeliveryHead, OrderRef, ScopeGap,
-    SigningKeys, Subscription, Token,
+    SigningKeys, Subscription, Token, Verdict,
 };
 use crate::domain::{CartOrderId, ChannelKind, Sighting, Timestamp};
 
@@ -61,8 +61,8 @@ impl Channel for Cart {
         DeliveryHead::default()
     }
 
-    fn is_authentic(&self, _: &DeliveryHead, _: &[u8], _: &SigningKeys) -> bool {
-        true
+    fn authenticate(&self, _: &DeliveryHead, _: &[u8], _: &SigningKeys) -> Verdict {
+        Verdict::Authentic
     }
 
     fn decode(&self, topic: &str, body: &[u8]) -> Decoded {
@@ -125,7 +125,7 @@ impl Channel for Cart {
     async fn subscriptions(&self, _: &Access) -> Result<Vec<Subscription>, ChannelError> {
         self.answer()?;
         let subscribed = self.subscribed.lock().unwrap().clone();
-        let listed = |(id, topic, url)| Subscription { id, topic, url };
+        let listed = |(id, topic, url)| Subscription { id, topic, url, works: true };
         Ok(subscribed.into_iter().map(listed).collect())
     }
 
@@ -133,6 +133,10 @@ impl Channel for Cart {
         self.answer()?;
         let id = self.next.fetch_add(1, SeqCst).to_string();
         self.subscribed.lock().unwrap().insert((id, topic.to_owned(), url.to_owned()));
+        Ok(())
+    }
+
+    async fn mend(&self, _: &Access, _: &Subscription) -> Result<(), ChannelError> {
         Ok(())
     }
 

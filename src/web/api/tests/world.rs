@@ -164,7 +164,7 @@ impl World {
         let directory = Directory::load(Arc::clone(&ledger), Arc::clone(&vault)).await.unwrap();
         let directory = Arc::new(directory);
         let cart = Arc::new(Cart::default());
-        let channels = Channels::with_shopify(cart.clone());
+        let channels = Channels::default().with(cart.clone());
         let about = About { version: "0", revision: "0", started_at: clock.now() };
         let foundation = Foundation {
             ledger: Arc::clone(&ledger),

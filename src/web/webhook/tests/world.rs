@@ -122,7 +122,7 @@ impl World {
         let journal = Arc::new(Journal::default());
         let front = Arc::new(Front {
             directory: Arc::new(Directory::load(ledger.clone(), opens).await.unwrap()),
-            channels: Channels::with_shopify(Arc::new(TestCart)),
+            channels: Channels::default().with(Arc::new(TestCart)),
             intake: journal.clone(),
             metrics: metrics.clone(),
             clock: Clock::tokio(NOW),
