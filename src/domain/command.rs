@@ -27,7 +27,7 @@ pub enum Command {
     /// Bring a held-back order into the book as it is (R13).
     ImportAnyway,
     /// Lines, address, note (R18); what is touched is locked against the cart (R29).
-    Edit(Edit),
+    Edit(Box<Edit>),
     /// Takes changes of the open revision over (R28).
     AcceptRevision(Choice),
     /// Leaves changes of the open revision; they come back only if the cart changes them again.

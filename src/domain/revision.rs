@@ -10,6 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::money::Amount;
+use super::order::Order;
 use super::sighting::{Address, Content, Line};
 use super::time::Timestamp;
 
@@ -100,6 +101,13 @@ pub struct Revision {
     pub tag: String,
 }
 
+impl Order {
+    /// What waits for a person to take or leave; `None`: nothing does (R28).
+    pub fn revision(&self) -> Option<Revision> {
+        None
+    }
+}
+
 /// One difference between the order here and the cart now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
@@ -175,6 +183,7 @@ pub struct Edit {
 }
 
 /// `null` is a value too: it takes the part away.
+#[expect(clippy::option_option, reason = "absent, null and a value mean three things")]
 fn given<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     T: Deserialize<'de>,
