@@ -1,15 +1,45 @@
 //! Whether a sighting may enter the book (R13, R14).
 
+use super::cart_status::Phase;
 use super::order::HeldBack;
 use super::rules::Rules;
-use super::sighting::Sighting;
+use super::sighting::CartState;
+use super::time::Timestamp;
 
 /// `Ok` when the order may be imported, else the first reason that holds it back.
 ///
 /// The merchant's lists decide; the names of the reasons come from the cart's vocabulary. A status
 /// the cart did not state is judged by the others (R14).
-pub fn examine(sighting: &Sighting, rules: &Rules) -> Result<(), HeldBack> {
-    let cart = &sighting.cart;
+pub fn examine(cart: &CartState, placed_at: Timestamp, rules: &Rules) -> Result<(), HeldBack> {
+    match cart.status_id {
+        Some(id) => examine_status(cart, id, rules)?,
+        None => examine_words(cart, rules)?,
+    }
+    if rules.import_from.is_some_and(|from| placed_at < from) {
+        return Err(HeldBack::BeforeStartDate);
+    }
+    if cart.test && !rules.import_test_orders {
+        return Err(HeldBack::TestOrder);
+    }
+    Ok(())
+}
+
+/// BigCommerce: by the one status it tells, never by its label.
+fn examine_status(cart: &CartState, id: i64, rules: &Rules) -> Result<(), HeldBack> {
+    let phase = cart.phase();
+    if phase != Some(Phase::Cancelled) && contains(&rules.import_statuses, &id.to_string()) {
+        return Ok(());
+    }
+    Err(match phase {
+        Some(Phase::Cancelled) => HeldBack::CancelledInCart,
+        Some(Phase::Fulfilled) => HeldBack::AlreadyFulfilled,
+        Some(Phase::PaymentPending) => HeldBack::PaymentPending,
+        Some(Phase::Other) | None => HeldBack::StatusNotImported,
+    })
+}
+
+/// Carts that tell payment and fulfilment by word.
+fn examine_words(cart: &CartState, rules: &Rules) -> Result<(), HeldBack> {
     if cart.cancelled_at.is_some() {
         return Err(HeldBack::CancelledInCart);
     }
@@ -27,12 +57,6 @@ pub fn examine(sighting: &Sighting, rules: &Rules) -> Result<(), HeldBack> {
     }
     if !contains(&rules.import_fulfilments, fulfilment) && is_known(fulfilment) {
         return Err(HeldBack::StatusNotImported);
-    }
-    if rules.import_from.is_some_and(|from| sighting.placed_at < from) {
-        return Err(HeldBack::BeforeStartDate);
-    }
-    if cart.test && !rules.import_test_orders {
-        return Err(HeldBack::TestOrder);
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 //! | [`time`] | instants in UTC microseconds |
 //! | [`money`] | exact decimal amounts by currency |
 //! | [`sighting`] | what a webhook, poll or fetch says about a cart's order at a time |
+//! | [`cart_status`] | what the cart's own statuses mean here |
 //! | [`order`] | our order: status, flags, content, what is known of the cart |
 //! | [`revision`] | how the cart's content and ours have grown apart (R27–R29) |
 //! | [`rules`] | a store's settings |
@@ -17,6 +18,7 @@
 //! | [`backoff`] | when a failed event is tried again (R49) |
 
 pub mod backoff;
+pub mod cart_status;
 pub mod command;
 pub mod decide;
 pub mod eligibility;
@@ -30,6 +32,7 @@ pub mod sighting;
 pub mod time;
 pub mod timeline;
 
+pub use cart_status::{Cancellation, status_name};
 pub use command::{Choice, Command, Tracking};
 pub use decide::{Context, Decision, Input, Objection, Outcome, Refusal, decide};
 pub use event::{EventState, Source};

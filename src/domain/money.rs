@@ -1,7 +1,7 @@
 //! Exact money (I11): decimals, never floats.
 
 use std::fmt;
-use std::ops::{Add, Mul};
+use std::ops::{Add, Mul, Sub};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,11 @@ impl Amount {
         Self(shown)
     }
 
+    /// Whether it is less than nothing.
+    pub fn is_negative(self) -> bool {
+        self.0.is_sign_negative() && !self.0.is_zero()
+    }
+
     /// Whether it is nothing.
     pub fn is_zero(self) -> bool {
         self.0.is_zero()
@@ -61,6 +66,14 @@ impl Add for Amount {
 
     fn add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sub for Amount {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::cart_status::Cancellation;
 use super::command::Tracking;
 use super::ids::{AccountId, OrderId};
 use super::revision::CartSide;
@@ -71,7 +72,7 @@ pub struct Guard {
     /// The content of that version, to tell an edit from a change of status.
     pub newest_content: Hash,
     /// The cancellation that has been acted on; the same one never cancels again (R21).
-    pub cancel_settled: Option<Timestamp>,
+    pub cancel_settled: Option<Cancellation>,
     /// The status `cancelled` came from the cart, not from a person.
     pub cancelled_by_cart: bool,
     /// The cart's fulfilment has been acted on or overruled by a person (R26).

@@ -89,7 +89,7 @@ pub struct Rules {
     pub dry_run: bool,
     /// Low stock is written back seconds after a sale (R52). Not used yet.
     pub instant_inventory: bool,
-    /// Callbacks must carry a valid signature (BigCommerce). Not used yet.
+    /// Callbacks must carry a valid signature (BigCommerce), not the secret header alone.
     pub require_signature: bool,
 }
 
@@ -121,12 +121,6 @@ impl Rules {
     /// Why these settings cannot be used on `channel`, one sentence each; empty if they can.
     pub fn objections(&self, channel: ChannelKind) -> Vec<(&'static str, String)> {
         let mut objections = Vec::new();
-        if self.edits != Edits::Ignore {
-            objections.push((
-                "edits",
-                "edits can only be \"ignore\" until this build has revisions.".to_owned(),
-            ));
-        }
         if self.archives == Archives::Cancel && channel != ChannelKind::BigCommerce {
             objections.push((
                 "archives",
@@ -137,17 +131,16 @@ impl Rules {
                 ),
             ));
         }
-        if channel == ChannelKind::Shopify {
-            for status in &self.import_statuses {
-                if !PAYMENTS.contains(&status.as_str()) {
-                    objections.push(("import_statuses", unknown(status, &PAYMENTS)));
-                }
-            }
-            for status in &self.import_fulfilments {
-                if !FULFILMENTS.contains(&status.as_str()) {
-                    objections.push(("import_fulfilments", unknown(status, &FULFILMENTS)));
-                }
-            }
+        let statuses: &[&str] = match channel {
+            ChannelKind::Shopify => &PAYMENTS,
+            ChannelKind::BigCommerce => &IMPORTABLE,
+        };
+        for status in self.import_statuses.iter().filter(|s| !statuses.contains(&s.as_str())) {
+            objections.push(("import_statuses", unknown(status, statuses)));
+        }
+        let fulfilments = self.import_fulfilments.iter();
+        for status in fulfilments.filter(|s| !FULFILMENTS.contains(&s.as_str())) {
+            objections.push(("import_fulfilments", unknown(status, &FULFILMENTS)));
         }
         if self.import_statuses.is_empty() {
             objections.push((
@@ -177,6 +170,8 @@ const PAYMENTS: [&str; 8] = [
     "voided",
     "expired",
 ];
+/// Ids of BigCommerce that may import: 0 is no order yet, 5 and 6 are cancelled ones (R13).
+const IMPORTABLE: [&str; 12] = ["1", "2", "3", "4", "7", "8", "9", "10", "11", "12", "13", "14"];
 const FULFILMENTS: [&str; 4] = ["unfulfilled", "partial", "fulfilled", "restocked"];
 
 fn unknown(given: &str, known: &[&str]) -> String {
@@ -188,13 +183,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r23_edits_other_than_ignore_are_refused_with_one_sentence() {
-        let mut rules = Rules::defaults(ChannelKind::Shopify);
-        assert!(rules.objections(ChannelKind::Shopify).is_empty());
-        rules.edits = Edits::Apply;
-        let objections = rules.objections(ChannelKind::Shopify);
-        assert_eq!(objections.len(), 1);
-        assert_eq!(objections.first().unwrap().0, "edits");
+    fn r23_every_cart_may_ignore_review_and_apply_edits() {
+        for channel in [ChannelKind::Shopify, ChannelKind::BigCommerce] {
+            for edits in [Edits::Ignore, Edits::Review, Edits::Apply] {
+                let rules = Rules { edits, ..Rules::defaults(channel) };
+                assert_eq!(rules.objections(channel), []);
+            }
+        }
+    }
+
+    #[test]
+    fn r14_bigcommerce_imports_by_status_ids_that_are_no_cancellation() {
+        for wrong in ["0", "5", "6", "15", "Completed", "011"] {
+            let mut rules = Rules::defaults(ChannelKind::BigCommerce);
+            rules.import_statuses.push(wrong.to_owned());
+            let (field, sentence) = rules.objections(ChannelKind::BigCommerce).remove(0);
+            assert_eq!(field, "import_statuses");
+            assert!(sentence.contains(wrong), "{sentence}");
+        }
     }
 
     #[test]

@@ -40,9 +40,9 @@ pub struct CartState {
     pub financial_status: Option<String>,
     /// Fulfilment, lower case: `partial, fulfilled, restocked`; `None`: nothing is fulfilled.
     pub fulfillment_status: Option<String>,
-    /// BigCommerce's status by id.
+    /// BigCommerce's status by id: where there is one, it alone is judged.
     pub status_id: Option<i64>,
-    /// When the cart cancelled it; decides alone whether it is cancelled.
+    /// When the cart cancelled it, where it says so; see [`CartState::cancellation`].
     pub cancelled_at: Option<Timestamp>,
     /// Why, in the cart's word.
     pub cancel_reason: Option<String>,
@@ -50,18 +50,6 @@ pub struct CartState {
     pub archived: bool,
     /// Made to try the checkout.
     pub test: bool,
-}
-
-impl CartState {
-    /// Everything has left the cart's warehouse.
-    pub fn is_fulfilled(&self) -> bool {
-        self.fulfillment_status.as_deref() == Some("fulfilled")
-    }
-
-    /// All money went back without a cancellation (R25).
-    pub fn is_refunded(&self) -> bool {
-        self.cancelled_at.is_none() && self.financial_status.as_deref() == Some("refunded")
-    }
 }
 
 /// What the order is about: the part that edits change.
@@ -165,7 +153,7 @@ pub struct Version {
 pub struct Hash(pub u128);
 
 impl Hash {
-    fn of(value: &impl Serialize) -> Self {
+    pub(super) fn of(value: &impl Serialize) -> Self {
         // Serialising these plain structs cannot fail; an empty text would only mean one more
         // event recorded as a change.
         let text = serde_json::to_vec(value).unwrap_or_default();
@@ -198,7 +186,7 @@ impl Sighting {
         };
         Version {
             updated_at: self.updated_at,
-            cancelled: self.cart.cancelled_at.is_some(),
+            cancelled: self.cart.reads_cancelled(),
             source: rank,
             read_at,
             hash: Hash::of(self),

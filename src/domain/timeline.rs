@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::cart_status::status_name;
 use super::event::reason;
 use super::ids::ChannelKind;
 use super::order::{HeldBack, Status};
@@ -47,6 +48,12 @@ pub enum Kind {
     Archived,
     Unarchived,
     EditsIgnored,
+    Edited,
+    RevisionOpened,
+    RevisionApplied,
+    RevisionAccepted,
+    RevisionRejected,
+    RevisionWithdrawn,
     FlagRaised,
     FlagCleared,
     CartChanged,
@@ -54,7 +61,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::Imported,
         Self::HeldBack,
         Self::Cancelled,
@@ -65,6 +72,12 @@ impl Kind {
         Self::Archived,
         Self::Unarchived,
         Self::EditsIgnored,
+        Self::Edited,
+        Self::RevisionOpened,
+        Self::RevisionApplied,
+        Self::RevisionAccepted,
+        Self::RevisionRejected,
+        Self::RevisionWithdrawn,
         Self::FlagRaised,
         Self::FlagCleared,
         Self::CartChanged,
@@ -83,6 +96,12 @@ impl Kind {
             Self::Archived => "archived",
             Self::Unarchived => "unarchived",
             Self::EditsIgnored => "edits_ignored",
+            Self::Edited => "edited",
+            Self::RevisionOpened => "revision_opened",
+            Self::RevisionApplied => "revision_applied",
+            Self::RevisionAccepted => "revision_accepted",
+            Self::RevisionRejected => "revision_rejected",
+            Self::RevisionWithdrawn => "revision_withdrawn",
             Self::FlagRaised => "flag_raised",
             Self::FlagCleared => "flag_cleared",
             Self::CartChanged => "cart_changed",
@@ -126,6 +145,9 @@ pub fn sentence(kind: Kind, by: &str, details: &Details) -> String {
                 Some("earlier_state") => {
                     format!("Imported as {number} from an earlier state in which it was eligible.")
                 }
+                Some("re_examined") => {
+                    format!("Imported as {number}: this store's rules let it in now.")
+                }
                 _ => format!("Imported as {number}."),
             }
         }
@@ -158,6 +180,32 @@ pub fn sentence(kind: Kind, by: &str, details: &Details) -> String {
         Kind::EditsIgnored => {
             reason::sentence(reason::EDITS_IGNORED).unwrap_or_default().to_owned()
         }
+        Kind::Edited => format!("Edited by {by}: {}.", fact("changes").unwrap_or("its content")),
+        Kind::RevisionOpened => {
+            let verb = match (fact("how"), fact("conflict")) {
+                (Some("changed"), _) => "The changes of the cart that wait are now",
+                (_, Some(_)) => "Changed in the cart and here; a person has to decide",
+                _ => "Changed in the cart; it waits for a decision",
+            };
+            format!("{verb}: {}.", fact("changes").unwrap_or("its content"))
+        }
+        Kind::RevisionApplied => {
+            format!("Changed as in the cart: {}.", fact("changes").unwrap_or("its content"))
+        }
+        Kind::RevisionAccepted => {
+            let changes = fact("changes").unwrap_or("its content");
+            format!("{by} accepted what the cart changed: {changes}.")
+        }
+        Kind::RevisionRejected => {
+            let changes = fact("changes").unwrap_or("its content");
+            format!("{by} rejected what the cart changed: {changes}.")
+        }
+        Kind::RevisionWithdrawn => match fact("how") {
+            Some("rules") => {
+                "Changes in the cart no longer wait: this store's rules ignore them.".to_owned()
+            }
+            _ => "The cart took its changes back; nothing waits any more.".to_owned(),
+        },
         Kind::FlagRaised => match fact("flag").unwrap_or_default() {
             "cancelled_late" => format!(
                 "{by} cancelled it after it was {}; it was not cancelled here.",
@@ -179,7 +227,9 @@ pub fn sentence(kind: Kind, by: &str, details: &Details) -> String {
         }
         Kind::CartChanged => {
             let is = |name, yes, no| fact(name).map(|value| if value == "true" { yes } else { no });
+            let status = fact("status_id").and_then(|id| id.parse().ok());
             let now = [
+                status.and_then(status_name),
                 fact("financial_status"),
                 fact("fulfillment_status"),
                 is("cancelled", "cancelled", "no longer cancelled"),

@@ -4,6 +4,8 @@ use super::super::command::{Command, Tracking};
 use super::super::event::EventState;
 use super::super::order::{ArrivedBy, Flag, Order, Status};
 use super::super::timeline::{Details, Entry, Kind};
+use super::edit::edit;
+use super::review::{accept, reject};
 use super::settle::follow;
 use super::{Context, Decision, Objection, Outcome, Refusal, entry, fact};
 
@@ -16,19 +18,13 @@ pub(super) fn decide(
         return refuse("There is no such order in the book.");
     };
     let mut order = order.clone();
-    let entry = match command {
-        Command::Cancel { reason } => cancel(&mut order, reason.as_deref(), context)?,
-        Command::Restore => restore(&mut order, context)?,
-        Command::RequestDropship => request_dropship(&mut order, context)?,
-        Command::Ship(tracking) => ship(&mut order, tracking, context)?,
-        Command::Archive => archive(&mut order, true, context)?,
-        Command::Unarchive => archive(&mut order, false, context)?,
-        Command::ImportAnyway => import_anyway(&mut order, context)?,
-        Command::Edit(_) | Command::AcceptRevision(_) | Command::RejectRevision(_) => {
-            return refuse("There is no open revision.");
-        }
-    };
-    let mut timeline = vec![entry];
+    let mut timeline = Vec::new();
+    match command {
+        Command::Edit(change) => edit(&mut order, change, context, &mut timeline)?,
+        Command::AcceptRevision(choice) => accept(&mut order, choice, context, &mut timeline)?,
+        Command::RejectRevision(choice) => reject(&mut order, choice, context, &mut timeline)?,
+        _ => timeline.push(step(&mut order, command, context)?),
+    }
     follow(&mut order, context, &mut timeline);
     let outcome = match command {
         Command::ImportAnyway => Outcome::Created,
@@ -43,6 +39,22 @@ pub(super) fn decide(
         fetch: false,
         outcome,
     })
+}
+
+/// A step from one status to another.
+fn step(order: &mut Order, command: &Command, context: &Context<'_>) -> Result<Entry, Refusal> {
+    match command {
+        Command::Cancel { reason } => cancel(order, reason.as_deref(), context),
+        Command::Restore => restore(order, context),
+        Command::RequestDropship => request_dropship(order, context),
+        Command::Ship(tracking) => ship(order, tracking, context),
+        Command::Archive => archive(order, true, context),
+        Command::Unarchive => archive(order, false, context),
+        Command::ImportAnyway => import_anyway(order, context),
+        Command::Edit(_) | Command::AcceptRevision(_) | Command::RejectRevision(_) => {
+            refuse("This changes the content of an order, not its status.")
+        }
+    }
 }
 
 fn cancel(
@@ -137,7 +149,7 @@ fn import_anyway(order: &mut Order, context: &Context<'_>) -> Result<Entry, Refu
     order.held_back = None;
     order.arrived_by = ArrivedBy::Manual;
     order.created_at = context.now;
-    order.guard.cancel_settled = order.cart.cancelled_at;
+    order.guard.cancel_settled = order.cart.cancellation(context.rules);
     order.guard.fulfilment_settled = order.cart.is_fulfilled();
     let mut details = fact("number", order.number.clone());
     details.insert("how".to_owned(), "anyway".to_owned());

@@ -1,6 +1,9 @@
 //! The one function through which every order changes (I3): total, pure, deterministic.
 
 mod command;
+mod edit;
+mod review;
+mod revise;
 mod settle;
 mod sighting;
 
@@ -156,7 +159,7 @@ fn shown(order: &Order) -> impl PartialEq + '_ {
     (
         (order.status, order.held_back, order.flags, order.arrived_by),
         (&order.number, &order.cart_name, order.placed_at, order.created_at),
-        (&order.content, &order.cart, &order.tracking),
+        (&order.content, &order.cart_side, &order.cart, &order.tracking),
     )
 }
 

@@ -5,9 +5,11 @@ use super::super::event::{EventState, Source, reason};
 use super::super::ids::OrderId;
 use super::super::order::{ArrivedBy, Flags, Guard, HeldBack, Order, Status};
 use super::super::revision::CartSide;
+use super::super::rules::Edits;
 use super::super::sighting::{CartState, Sighting, Version};
 use super::super::time::Timestamp;
 use super::super::timeline::{By, Details, Entry, Kind};
+use super::revise::revise;
 use super::settle::{follow, settle};
 use super::{Context, Decision, Outcome, entry, fact};
 
@@ -44,15 +46,35 @@ pub(super) fn gone(order: Option<&Order>, read_at: Timestamp, context: &Context<
 }
 
 /// A held-back order under rules that have changed (R13).
-pub(super) fn re_examined(_order: Option<&Order>, _context: &Context<'_>) -> Decision {
-    Decision::unchanged(EventState::Done, Some(reason::NO_CHANGE))
+pub(super) fn re_examined(order: Option<&Order>, context: &Context<'_>) -> Decision {
+    let Some(order) = order.filter(|order| !order.is_in_book()) else {
+        return Decision::unchanged(EventState::Done, Some(reason::NO_CHANGE));
+    };
+    let mut order = order.clone();
+    let mut timeline = Vec::new();
+    match examine(&order.cart, order.placed_at, context.rules) {
+        Ok(()) => {
+            let arrived_by = order.arrived_by;
+            timeline.push(import(&mut order, Some("re_examined"), context));
+            // It came the way it came; a person only changed the rules.
+            order.arrived_by = arrived_by;
+            settle(&mut order, context, &mut timeline);
+            finish(order, timeline)
+        }
+        Err(held) => {
+            if order.held_back != Some(held) {
+                timeline.push(hold(&mut order, held, context));
+            }
+            held_decision(order, held, timeline)
+        }
+    }
 }
 
 /// The first sighting of an order: it imports, or is held back (R13).
 fn first(sighting: &Sighting, version: Version, context: &Context<'_>) -> Decision {
     let mut order = new_order(sighting, version, context);
     let mut timeline = Vec::new();
-    match examine(sighting, context.rules) {
+    match examine(&sighting.cart, sighting.placed_at, context.rules) {
         Ok(()) => {
             timeline.push(import(&mut order, None, context));
             settle(&mut order, context, &mut timeline);
@@ -135,7 +157,9 @@ fn held_back(
     context: &Context<'_>,
 ) -> Decision {
     let mut timeline = Vec::new();
-    let examined = examine(sighting, context.rules);
+    let examined = examine(&sighting.cart, sighting.placed_at, context.rules);
+    // What the cart says now, if an older state is what imports.
+    let theirs = order.content.clone();
     if examined.is_ok() || age == Age::Newer {
         adopt_content(&mut order, sighting);
     }
@@ -145,6 +169,10 @@ fn held_back(
     let Err(held) = examined else {
         let how = (age == Age::Older).then_some("earlier_state");
         timeline.push(import(&mut order, how, context));
+        if age == Age::Older && context.rules.edits != Edits::Ignore {
+            let newest = order.guard.newest_content;
+            revise(&mut order, &theirs, newest, context, &mut timeline);
+        }
         settle(&mut order, context, &mut timeline);
         return finish(order, timeline);
     };
@@ -177,9 +205,7 @@ fn in_book(
             if order.cart != sighting.cart {
                 timeline.push(cart_changed(&order.cart, &sighting.cart, context));
             }
-            if order.guard.newest_content != sighting.content_hash() {
-                timeline.push(entry(Kind::EditsIgnored, "R20", Details::new(), context));
-            }
+            revise(&mut order, &sighting.content, sighting.content_hash(), context, &mut timeline);
             adopt_cart_state(&mut order, sighting, version);
             settle(&mut order, context, &mut timeline);
         }
@@ -274,15 +300,15 @@ fn cart_changed(before: &CartState, now: &CartState, context: &Context<'_>) -> E
     let mut note = |name: &str, value: Option<String>| {
         details.extend(value.map(|value| (name.to_owned(), value.replace('_', " "))));
     };
-    if before.financial_status != now.financial_status {
-        note("financial_status", now.financial_status.clone());
-    }
     if before.fulfillment_status != now.fulfillment_status {
         let none = || "unfulfilled".to_owned();
         note("fulfillment_status", Some(now.fulfillment_status.clone().unwrap_or_else(none)));
     }
     if before.status_id != now.status_id {
         note("status_id", now.status_id.map(|id| id.to_string()));
+    }
+    if before.financial_status != now.financial_status && now.status_id.is_none() {
+        note("financial_status", now.financial_status.clone());
     }
     if before.cancelled_at != now.cancelled_at {
         note("cancelled", Some(now.cancelled_at.is_some().to_string()));
@@ -297,8 +323,16 @@ fn cart_changed(before: &CartState, now: &CartState, context: &Context<'_>) -> E
 /// gained tells how the event ends.
 fn finish(order: Order, timeline: Vec<Entry>) -> Decision {
     let has = |kind| timeline.iter().any(|entry: &Entry| entry.kind == kind);
-    let acted =
-        [Kind::Shipped, Kind::Archived, Kind::Unarchived, Kind::FlagRaised, Kind::FlagCleared];
+    let acted = [
+        Kind::Shipped,
+        Kind::Archived,
+        Kind::Unarchived,
+        Kind::FlagRaised,
+        Kind::FlagCleared,
+        Kind::RevisionApplied,
+        Kind::RevisionOpened,
+        Kind::RevisionWithdrawn,
+    ];
     let (state, reason, outcome) = if has(Kind::Imported) {
         (EventState::Done, None, Outcome::Created)
     } else if has(Kind::Cancelled) {

@@ -2,17 +2,22 @@
 //!
 //! A [`Book`] holds one order and plays inputs to it; sightings are built from [`paid`].
 
+mod bigcommerce;
 mod cart_changes;
 mod commands;
+mod edits;
 mod flags;
 mod import;
 mod model;
 mod properties;
+mod re_examined;
+mod review;
+mod revisions;
 mod totality;
 mod versions;
 
 use super::super::order::{Flag, Order, Status};
-use super::super::rules::{Archives, Cancels, Rules, ShippedInCart};
+use super::super::rules::{Archives, Cancels, Declined, Edits, Rules, ShippedInCart};
 use super::super::sighting::{CartState, Content, Line, Sighting, Totals};
 use super::super::{
     AccountId, Amount, By, ChannelKind, Command, Entry, EventState, HeldBack, Kind, Source,
@@ -56,6 +61,13 @@ fn paid(second: i64) -> Sighting {
     }
 }
 
+/// An order of BigCommerce in that status, as it is in the cart at `second`.
+fn standing(status: i64, second: i64) -> Sighting {
+    let mut said = paid(second);
+    said.cart = CartState { status_id: Some(status), ..CartState::default() };
+    said
+}
+
 /// What may be different about a sighting.
 trait Said: Sized {
     fn payment(self, status: &str) -> Self;
@@ -64,6 +76,9 @@ trait Said: Sized {
     fn archived(self) -> Self;
     fn test(self) -> Self;
     fn edited(self, note: &str) -> Self;
+    fn quantity(self, units: u32) -> Self;
+    fn with_line(self, id: &str, sku: &str, units: u32) -> Self;
+    fn without_line(self, id: &str) -> Self;
 }
 
 impl Said for Sighting {
@@ -97,11 +112,38 @@ impl Said for Sighting {
         self.content.note = Some(note.to_owned());
         self
     }
+
+    /// So many cups; the cart's total follows.
+    fn quantity(mut self, units: u32) -> Self {
+        self.content.lines[0].quantity = units;
+        added_up(self)
+    }
+
+    fn with_line(mut self, id: &str, sku: &str, units: u32) -> Self {
+        let mut line = self.content.lines[0].clone();
+        line.cart_line_id = id.to_owned();
+        line.sku = Some(sku.to_owned());
+        line.quantity = units;
+        self.content.lines.push(line);
+        added_up(self)
+    }
+
+    fn without_line(mut self, id: &str) -> Self {
+        self.content.lines.retain(|line| line.cart_line_id != id);
+        added_up(self)
+    }
+}
+
+/// The cart's total is its lines and 5.00 of shipping.
+fn added_up(mut said: Sighting) -> Sighting {
+    said.content.add_up(Amount::ZERO);
+    said
 }
 
 /// One order, and everything that was told of it.
 #[derive(Clone)]
 struct Book {
+    channel: ChannelKind,
     rules: Rules,
     held_elsewhere: bool,
     now: i64,
@@ -112,8 +154,14 @@ struct Book {
 impl Book {
     /// Nothing is known yet; Shopify's default rules.
     fn new() -> Self {
+        Self::of(ChannelKind::Shopify)
+    }
+
+    /// Nothing is known yet; the default rules of that cart.
+    fn of(channel: ChannelKind) -> Self {
         Self {
-            rules: Rules::defaults(ChannelKind::Shopify),
+            channel,
+            rules: Rules::defaults(channel),
             held_elsewhere: false,
             now: 1000,
             order: None,
@@ -151,13 +199,13 @@ impl Book {
     fn see(&mut self, sighting: &Sighting, source: Source, read_at: Timestamp) -> Decision {
         let by = match source {
             Source::Poll => By::Autosync,
-            _ => By::Cart(ChannelKind::Shopify),
+            _ => By::Cart(self.channel),
         };
         self.play(&Input::Seen { sighting, source, read_at }, by).unwrap()
     }
 
     fn gone(&mut self, read: i64) -> Decision {
-        let by = By::Cart(ChannelKind::Shopify);
+        let by = By::Cart(self.channel);
         self.play(&Input::Gone { read_at: at(read) }, by).unwrap()
     }
 
@@ -173,7 +221,7 @@ impl Book {
             account: AccountId(1),
             store: StoreId(7),
             index: 3,
-            channel: ChannelKind::Shopify,
+            channel: self.channel,
             rules: &self.rules,
             by,
             held_elsewhere: self.held_elsewhere,
@@ -183,12 +231,19 @@ impl Book {
             let version = self.order.as_ref().map_or(0, |before| before.row_version);
             assert_eq!(after.row_version, version + 1);
             assert_eq!(after.held_back.is_some(), after.status == Status::HeldBack);
+            let waits = after.cart_side.open_since.is_some();
+            assert_eq!(waits, after.revision().is_some(), "waits for what can be decided");
             self.order = Some(after.clone());
         } else {
             assert!(decision.timeline.is_empty(), "told of a change that is not written");
         }
         self.timeline.extend(decision.timeline.iter().cloned());
         Ok(decision)
+    }
+
+    /// The rules change and a person asks to look again at what is held back.
+    fn re_examine(&mut self) -> Decision {
+        self.play(&Input::ReExamined, By::Person("Anna".to_owned())).unwrap()
     }
 
     fn order(&self) -> &Order {

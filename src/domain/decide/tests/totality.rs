@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::super::CartSide;
 use super::super::super::OrderId;
 use super::super::super::order::{ArrivedBy, Flags, Guard};
 use super::super::super::sighting::{Hash, Version};
+use super::super::super::{Cancellation, CartSide};
 use super::properties::{command, rules};
 use super::*;
 
@@ -69,6 +69,7 @@ prop_compose! {
         let (updated_at, cancelled, source, read_at, hash) = version;
         let newest = Version { updated_at, cancelled, source, read_at, hash: Hash(hash) };
         let [cancel_settled, gone_at, found_at, tie_settled] = instants;
+        let cancel_settled = cancel_settled.map(Cancellation::At);
         let [cancelled_by_cart, fulfilment_settled, archive_settled] = settled;
         Order {
             id: OrderId::new(StoreId(7), said.cart_order_id.clone()),
@@ -121,6 +122,7 @@ proptest! {
         let inputs = [
             Input::Seen { sighting: &said, source, read_at },
             Input::Gone { read_at },
+            Input::ReExamined,
             Input::Asked(&command),
         ];
         for input in inputs {
