@@ -27,6 +27,8 @@ pub struct Directory {
     vault: Arc<Vault>,
     tables: RwLock<Tables>,
     keys: RwLock<HashMap<StoreId, Arc<SigningKeys>>>,
+    /// When a delivery last carried a signature that does not fit, by store.
+    doubts: RwLock<HashMap<StoreId, Timestamp>>,
 }
 
 #[derive(Default)]
@@ -88,7 +90,7 @@ impl Directory {
             }
         }
         let keys = RwLock::default();
-        Ok(Self { ledger, vault, tables: RwLock::new(tables), keys })
+        Ok(Self { ledger, vault, tables: RwLock::new(tables), keys, doubts: RwLock::default() })
     }
 
     /// By its name in routes.
@@ -133,6 +135,7 @@ impl Directory {
         let id = listing.id;
         self.tables.write().unwrap_or_else(PoisonError::into_inner).put(Arc::new(listing));
         self.keys.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.doubts.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
     /// Changes a store's row: reads it, lets `change` alter it, writes it, and enters it here. When
@@ -188,9 +191,22 @@ impl Directory {
             return Ok(known);
         }
         let row = self.ledger.store(id).await?.ok_or(SecretsError::Unknown)?;
-        let opened = Arc::new(self.open(&row)?.signing_keys());
+        let mut opened = self.open(&row)?.signing_keys();
+        opened.require_signature = row.rules.require_signature;
+        let opened = Arc::new(opened);
         self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&opened));
         Ok(opened)
+    }
+
+    /// A delivery came with the right secret and a signature that does not fit: perhaps the client
+    /// secret that is kept here is an old one, and people should know.
+    pub fn doubt(&self, id: StoreId, at: Timestamp) {
+        self.doubts.write().unwrap_or_else(PoisonError::into_inner).insert(id, at);
+    }
+
+    /// When that last happened since the daemon started or the store was changed.
+    pub fn doubted_at(&self, id: StoreId) -> Option<Timestamp> {
+        self.doubts.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied()
     }
 
     /// A store's credentials, in the clear.

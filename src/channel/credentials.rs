@@ -55,6 +55,27 @@ pub struct WebhookSecret {
 pub struct SigningKeys {
     /// Secrets with their end, in the order they are tried.
     pub secrets: Vec<(SecretString, Option<Timestamp>)>,
+    /// The app's client secret, where deliveries may be signed with it besides.
+    pub app_secret: Option<SecretString>,
+    /// That signature has to be there (`require_signature`).
+    pub require_signature: bool,
+}
+
+/// A secret as a delivery shows it; not to be printed either, since it may be the right one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Presented(String);
+
+impl From<String> for Presented {
+    fn from(secret: String) -> Self {
+        Self(secret)
+    }
+}
+
+impl Presented {
+    /// What was shown.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
 }
 
 impl Credentials {
@@ -65,7 +86,8 @@ impl Credentials {
         if secrets.is_empty() {
             secrets.extend(self.client_secret.clone().map(|secret| (secret, None)));
         }
-        SigningKeys { secrets }
+        let app_secret = self.client_secret.clone();
+        SigningKeys { secrets, app_secret, require_signature: false }
     }
 
     /// The token to show now: the permanent one, else the renewed one while it lasts.
@@ -100,4 +122,4 @@ macro_rules! silent {
     )*};
 }
 
-silent!(Credentials, Token, WebhookSecret, SigningKeys);
+silent!(Credentials, Token, WebhookSecret, SigningKeys, Presented);

@@ -11,7 +11,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, redirect};
 
 use self::address::{Guard, PrivateAddress};
 use super::error::ChannelError;
@@ -75,9 +75,18 @@ impl CartHttp {
         Ok(Self { client, outbound })
     }
 
-    /// Begins a POST. `Forbidden` if the address must not be called, which is checked again for
-    /// every address that a host name resolves to.
+    /// Begins a POST; see [`CartHttp::request`].
     pub(super) fn post(&self, url: &str) -> Result<RequestBuilder, ChannelError> {
+        self.request(Method::POST, url)
+    }
+
+    /// Begins a request. `Forbidden` if the address must not be called, which is checked again for
+    /// every address that a host name resolves to.
+    pub(super) fn request(
+        &self,
+        method: Method,
+        url: &str,
+    ) -> Result<RequestBuilder, ChannelError> {
         let url = Url::parse(url).map_err(|_| not_an_address())?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err(not_an_address());
@@ -85,18 +94,29 @@ impl CartHttp {
         if !self.outbound.allow_private {
             address::check(&url).map_err(ChannelError::Forbidden)?;
         }
-        Ok(self.client.post(url))
+        Ok(self.client.request(method, url))
     }
 
     /// Sends a request and reads its whole answer. Outages and waits are told apart here, since they
     /// look alike at every cart; refusals (4xx) are for the caller to put into words.
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Answer, ChannelError> {
+        self.send_noting(request, &|_| retry_after::SHORTEST).await
+    }
+
+    /// The same, with the headers of every answer shown to `note` before anything is made of them.
+    /// It says how long a 429 asks to wait that has no Retry-After.
+    pub(super) async fn send_noting(
+        &self,
+        request: RequestBuilder,
+        note: &(dyn Fn(&HeaderMap) -> Duration + Sync),
+    ) -> Result<Answer, ChannelError> {
         let response = request.send().await.map_err(|error| self.failure(&error))?;
         let status = response.status();
         let after = retry_after::read(response.headers());
+        let untold = note(response.headers());
         match (status, after) {
             (StatusCode::TOO_MANY_REQUESTS, after) => {
-                Err(ChannelError::Throttled { after: after.unwrap_or(retry_after::SHORTEST) })
+                Err(ChannelError::Throttled { after: after.unwrap_or(untold) })
             }
             (StatusCode::SERVICE_UNAVAILABLE, Some(after)) => {
                 Err(ChannelError::Throttled { after })

@@ -4,6 +4,7 @@
 //! an error that says what the caller can do. A channel holds no state of a store; what it needs
 //! for a call is handed to it.
 
+pub mod bigcommerce;
 pub mod credentials;
 pub mod error;
 pub mod http;
@@ -16,13 +17,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use credentials::{Credentials, SigningKeys, Token, WebhookSecret};
+pub use credentials::{Credentials, Presented, SigningKeys, Token, WebhookSecret};
 pub use error::ChannelError;
 pub use http::{CartHttp, ClientError, Outbound};
 
 use crate::domain::{CartOrderId, ChannelKind, Sighting, Timestamp};
 
-/// What a delivery says about itself outside its body. Nothing of it is signed.
+/// What a delivery says about itself. What stands outside its body is not signed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliveryHead {
     /// The cart's topic, such as `orders/create`; empty if the header is missing.
@@ -35,6 +36,10 @@ pub struct DeliveryHead {
     pub triggered_at: Option<Timestamp>,
     /// The signature, as it came.
     pub signature: Option<String>,
+    /// When it was signed, in the sender's spelling, where that is signed too.
+    pub signed_at: Option<String>,
+    /// The secret that the sender shows, where carts send one back (BigCommerce).
+    pub secret: Option<Presented>,
     /// The API version that shaped the body.
     pub api_version: Option<String>,
 }
@@ -169,10 +174,21 @@ pub trait Channel: Send + Sync + 'static {
     /// why it cannot be one.
     fn normalize_domain(&self, domain: &str) -> Result<String, String>;
 
+    /// Whether deliveries carry a secret of ours, given to the cart with each subscription.
+    fn needs_hook_secret(&self) -> bool {
+        false
+    }
+
     // === Receiving ===
 
     /// Reads a delivery's headers; `header` looks one up by lower-case name.
     fn read_head(&self, header: &dyn Fn(&'static str) -> Option<String>) -> DeliveryHead;
+
+    /// Adds what only the body of an authentic delivery says: its topic, which store it is of, when
+    /// it was triggered.
+    fn complete_head(&self, head: DeliveryHead, _body: &[u8]) -> DeliveryHead {
+        head
+    }
 
     /// Whether the raw body comes from the cart that holds one of the keys, compared in constant
     /// time (R8).
@@ -258,6 +274,16 @@ pub trait Channel: Send + Sync + 'static {
 
     /// Removes a subscription. Already gone counts as done.
     async fn unsubscribe(&self, access: &Access, id: &str) -> Result<(), ChannelError>;
+
+    /// What keeps the cart from delivering to `url` although its subscriptions are in order, in a
+    /// sentence.
+    async fn delivery_trouble(
+        &self,
+        _access: &Access,
+        _url: &str,
+    ) -> Result<Option<String>, ChannelError> {
+        Ok(None)
+    }
 }
 
 /// The channels of this build. Clones share them.

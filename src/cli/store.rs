@@ -15,7 +15,7 @@ use super::{CliError, Exit, Global};
 pub(super) enum Command {
     /// Connect a store.
     #[command(
-        after_help = "Example:\n  instasync store add --channel shopify --domain pine.myshopify.com \\\n      --name \"Pine & Wick\" --client-id 0123 --client-secret-file ./secret"
+        after_help = "Example:\n  instasync store add --channel shopify --domain pine.myshopify.com \\\n      --name \"Pine & Wick\" --client-id 0123 --client-secret-file ./secret\n  instasync store add --channel bigcommerce --domain abc123xyz --name \"Oak\" \\\n      --access-token-file ./token --client-id 0123 --client-secret-file ./secret"
     )]
     Add(Box<Add>),
     /// All stores.
@@ -60,7 +60,7 @@ pub(super) struct Secrets {
     /// A file with the app's client secret.
     #[arg(long, value_name = "FILE")]
     client_secret_file: Option<PathBuf>,
-    /// A file with a permanent token, for apps that have one.
+    /// A file with a permanent token; BigCommerce is called with one.
     #[arg(long, value_name = "FILE")]
     access_token_file: Option<PathBuf>,
     /// A file with what webhooks are signed with, if not the client secret; up to two.
@@ -70,10 +70,11 @@ pub(super) struct Secrets {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Add {
-    /// Which kind of cart: shopify.
+    /// Which kind of cart: shopify or bigcommerce.
     #[arg(long)]
     channel: String,
-    /// The cart's domain, such as pine.myshopify.com.
+    /// The cart's own name of itself: a shop domain such as pine.myshopify.com, or BigCommerce's
+    /// store hash.
     #[arg(long)]
     domain: String,
     /// What people call it.

@@ -12,7 +12,9 @@ use super::lock::{DataLock, LockError};
 use super::routes::{private_routes, trusted_routes};
 use super::systemd;
 use crate::actor::{Actors, Foundation, QueueLimits, StoreSettings};
-use crate::channel::{CartHttp, Channels, Outbound, shopify::Shopify};
+use crate::channel::bigcommerce::BigCommerce;
+use crate::channel::shopify::Shopify;
+use crate::channel::{CartHttp, Channels, Outbound};
 use crate::clock::Clock;
 use crate::config::{Config, DatabaseUrl, MasterKey};
 use crate::directory::Directory;
@@ -129,7 +131,9 @@ impl Daemon {
             timeout: config.outbound.timeout,
         })
         .map_err(|error| StartError::Other(error.to_string()))?;
-        let channels = Channels::default().with(Arc::new(Shopify::new(http)));
+        let channels = Channels::default()
+            .with(Arc::new(Shopify::new(http.clone())))
+            .with(Arc::new(BigCommerce::new(http)));
         let actors = Actors::start(
             Foundation {
                 ledger: Arc::clone(&ledger),

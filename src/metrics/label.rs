@@ -26,6 +26,8 @@ label! {
     WebhookResult {
         /// Journaled: 200.
         Accepted = "accepted",
+        /// Journaled as a hint, although a signature that it carries does not fit: 200.
+        Doubtful = "doubtful",
         /// It repeats a known delivery (R10): 200.
         Duplicate = "duplicate",
         /// Signature wrong or missing, or path and shop header disagree: 401.

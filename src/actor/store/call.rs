@@ -111,22 +111,34 @@ impl Caller {
             Some(token) => token,
             None => self.renew(&credentials, kept).await?,
         };
-        match self.with(call, token).await {
+        let hook_secret = self.hook_secret(&credentials);
+        match self.with(call, token, hook_secret.clone()).await {
             // The token may have been revoked or replaced; a new one tells which.
             Err(ChannelError::Unauthorized(_)) if !fresh && credentials.can_renew() => {
                 let token = self.renew(&credentials, kept).await?;
-                self.with(call, token).await
+                self.with(call, token, hook_secret).await
             }
             answer => answer,
         }
     }
 
-    async fn with(&self, call: &Call, token: SecretString) -> Result<Answer, ChannelError> {
+    /// What deliveries have to carry, where the cart is given it with each subscription.
+    fn hook_secret(&self, credentials: &Credentials) -> Option<SecretString> {
+        let secret = credentials.signing_keys().secrets.into_iter().next();
+        secret.filter(|_| self.channel.needs_hook_secret()).map(|(secret, _)| secret)
+    }
+
+    async fn with(
+        &self,
+        call: &Call,
+        token: SecretString,
+        hook_secret: Option<SecretString>,
+    ) -> Result<Answer, ChannelError> {
         let access = Access {
             domain: self.store.domain.clone(),
             base: self.base(),
             token,
-            hook_secret: None,
+            hook_secret,
             meter: Meter::default(),
         };
         let answer = match call {

@@ -15,8 +15,9 @@ pub(super) struct Checked {
     pub(super) trouble: Option<String>,
 }
 
-/// Reads the scopes, creates the subscriptions that are missing, and lists them again: only what
-/// the cart lists counts, since a creation may be accepted and not take place.
+/// Reads the scopes, creates the subscriptions that are missing, mends those that do not work, and
+/// lists them again: only what the cart lists counts, since a creation may be accepted and not take
+/// place. Subscriptions that point elsewhere are not touched (R43).
 pub(super) async fn check(
     channel: &dyn Channel,
     access: &Access,
@@ -37,10 +38,15 @@ pub(super) async fn check(
     };
     let url = webhook_url(public_url, channel, slug);
     let listed = channel.subscriptions(access).await?;
-    let mut created = false;
+    let mut changed = false;
+    // Switched off by the cart after failures, or still carrying a secret that was replaced.
+    for broken in listed.iter().filter(|it| it.url == url && !it.works) {
+        channel.mend(access, broken).await?;
+        changed = true;
+    }
     for topic in channel.wanted_topics().iter().filter(|topic| !points_here(&listed, topic, &url)) {
         match channel.subscribe(access, topic, &url).await {
-            Ok(()) => created = true,
+            Ok(()) => changed = true,
             // One refused topic (a scope is missing, say) must not keep the others away.
             Err(ChannelError::Rejected(why)) => {
                 let sentence = format!("The cart refused the subscription of {topic}: {why}");
@@ -49,9 +55,14 @@ pub(super) async fn check(
             Err(error) => return Err(error),
         }
     }
-    let listed = if created { channel.subscriptions(access).await? } else { listed };
-    let wanted = channel.wanted_topics().iter().filter(|topic| points_here(&listed, topic, &url));
+    let listed = if changed { channel.subscriptions(access).await? } else { listed };
+    let works =
+        |topic: &str| listed.iter().any(|it| it.topic == topic && it.url == url && it.works);
+    let wanted = channel.wanted_topics().iter().filter(|topic| works(topic));
     checked.subscribed = wanted.map(|topic| (*topic).to_owned()).collect();
+    if checked.trouble.is_none() {
+        checked.trouble = channel.delivery_trouble(access, &url).await?;
+    }
     Ok(checked)
 }
 

@@ -86,6 +86,7 @@ pub(super) fn read_head(header: &dyn Fn(&'static str) -> Option<String>) -> Deli
         triggered_at: header("x-shopify-triggered-at").and_then(|at| Timestamp::parse(&at)),
         signature: header("x-shopify-hmac-sha256"),
         api_version: header("x-shopify-api-version"),
+        ..DeliveryHead::default()
     }
 }
 

@@ -49,7 +49,7 @@ mod tests {
 
     fn keys(secrets: &[&str]) -> SigningKeys {
         let secrets = secrets.iter().map(|text| (SecretString::from(*text), None));
-        SigningKeys { secrets: secrets.collect() }
+        SigningKeys { secrets: secrets.collect(), ..SigningKeys::default() }
     }
 
     #[test]

@@ -151,6 +151,7 @@ fn import_anyway(order: &mut Order, context: &Context<'_>) -> Result<Entry, Refu
     order.created_at = context.now;
     order.guard.cancel_settled = order.cart.cancellation(context.rules);
     order.guard.fulfilment_settled = order.cart.is_fulfilled();
+    order.guard.archive_settled = order.cart.archived;
     let mut details = fact("number", order.number.clone());
     details.insert("how".to_owned(), "anyway".to_owned());
     Ok(entry(Kind::Imported, "R13", details, context))

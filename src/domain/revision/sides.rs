@@ -13,18 +13,18 @@ use super::{Change, ChangeKind, Part, Value};
 
 /// Base, theirs and ours, taken out of an order to be worked on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::domain) struct Sides {
+pub(in super::super) struct Sides {
     /// The cart's content that was last settled.
-    pub(in crate::domain) base: Content,
+    pub(in super::super) base: Content,
     /// The cart's content now.
-    pub(in crate::domain) theirs: Content,
+    pub(in super::super) theirs: Content,
     /// The order here.
-    pub(in crate::domain) ours: Content,
+    pub(in super::super) ours: Content,
 }
 
 impl Sides {
     /// Those of an order.
-    pub(in crate::domain) fn of(order: &Order) -> Self {
+    pub(in super::super) fn of(order: &Order) -> Self {
         let ours = order.content.clone();
         let base = order.cart_side.base.as_deref().unwrap_or(&ours).clone();
         let theirs = order.cart_side.theirs.as_deref().unwrap_or(&base).clone();
@@ -32,7 +32,7 @@ impl Sides {
     }
 
     /// Puts them back; what is the same is kept once.
-    pub(in crate::domain) fn keep(self, order: &mut Order) {
+    pub(in super::super) fn keep(self, order: &mut Order) {
         let side = &mut order.cart_side;
         side.theirs = (self.theirs != self.base).then(|| Box::new(self.theirs));
         side.base = (self.base != self.ours).then(|| Box::new(self.base));
@@ -41,7 +41,7 @@ impl Sides {
 
     /// What the cart says now. Lines that it gave new ids in an edit keep their place here, and
     /// what nobody takes or leaves by itself (tags, source) follows it.
-    pub(in crate::domain) fn hear(&mut self, theirs: &Content, locks: &mut BTreeSet<Part>) {
+    pub(in super::super) fn hear(&mut self, theirs: &Content, locks: &mut BTreeSet<Part>) {
         for (old, new) in renamed(&self.base, theirs) {
             for content in [&mut self.base, &mut self.ours] {
                 if let Some(line) = content.lines.iter_mut().find(|line| line.cart_line_id == old) {
@@ -60,14 +60,14 @@ impl Sides {
     }
 
     /// Parts that the cart changed and that are not the same here already.
-    pub(in crate::domain) fn apart(&self) -> Vec<Part> {
+    pub(in super::super) fn apart(&self) -> Vec<Part> {
         let mut parts = differing(&self.base, &self.theirs);
         parts.retain(|part| value(&self.ours, part) != value(&self.theirs, part));
         parts
     }
 
     /// Settles what both sides agree on; a lock on it has nothing left to guard.
-    pub(in crate::domain) fn agree(&mut self, locks: &mut BTreeSet<Part>) {
+    pub(in super::super) fn agree(&mut self, locks: &mut BTreeSet<Part>) {
         let agreed: Vec<Part> = differing(&self.base, &self.theirs)
             .into_iter()
             .filter(|part| value(&self.ours, part) == value(&self.theirs, part))
@@ -86,19 +86,19 @@ impl Sides {
     }
 
     /// Takes parts over from the cart: ours and base follow.
-    pub(in crate::domain) fn accept(&mut self, parts: &[Part]) {
+    pub(in super::super) fn accept(&mut self, parts: &[Part]) {
         take(&mut self.ours, &self.theirs, parts);
         take(&mut self.base, &self.theirs, parts);
     }
 
     /// Leaves parts as they are here: only the base follows, so that the same change does not come
     /// back (R28).
-    pub(in crate::domain) fn reject(&mut self, parts: &[Part]) {
+    pub(in super::super) fn reject(&mut self, parts: &[Part]) {
         take(&mut self.base, &self.theirs, parts);
     }
 
     /// What a person may take or leave.
-    pub(in crate::domain) fn changes(&self, locks: &BTreeSet<Part>) -> Vec<Change> {
+    pub(in super::super) fn changes(&self, locks: &BTreeSet<Part>) -> Vec<Change> {
         let change = |part: Part| {
             let (ours, theirs) = (value(&self.ours, &part), value(&self.theirs, &part));
             let kind = match &part {
@@ -137,7 +137,7 @@ impl Content {
     }
 
     /// Makes the total what its parts come to.
-    pub(in crate::domain) fn add_up(&mut self, adjustments: Amount) {
+    pub(in super::super) fn add_up(&mut self, adjustments: Amount) {
         let total = self.lines_total() + self.totals.shipping + adjustments;
         self.totals.total = total.in_currency(&self.currency);
     }

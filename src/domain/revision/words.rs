@@ -5,7 +5,7 @@ use super::super::sighting::Line;
 use super::{Change, ChangeKind, Value};
 
 /// One change as it stands between what is here and what the cart has: `2 × CUP became 3`.
-pub(in crate::domain) fn change(change: &Change) -> String {
+pub(in super::super) fn change(change: &Change) -> String {
     let line = |value: &Option<Value>| match value {
         Some(Value::Line(line)) => Some(line.clone()),
         _ => None,
@@ -23,7 +23,7 @@ pub(in crate::domain) fn change(change: &Change) -> String {
 }
 
 /// How one line became another.
-pub(in crate::domain) fn lines(before: Option<&Line>, now: Option<&Line>) -> String {
+pub(in super::super) fn lines(before: Option<&Line>, now: Option<&Line>) -> String {
     match (before, now) {
         (Some(before), Some(now)) if before.quantity != now.quantity => {
             format!("{} × {} became {}", before.quantity, name(before), now.quantity)
@@ -39,7 +39,7 @@ pub(in crate::domain) fn lines(before: Option<&Line>, now: Option<&Line>) -> Str
 }
 
 /// All of them, ready to stand in a sentence.
-pub(in crate::domain) fn all(changes: &[Change]) -> String {
+pub(in super::super) fn all(changes: &[Change]) -> String {
     changes.iter().map(self::change).collect::<Vec<_>>().join("; ")
 }
 

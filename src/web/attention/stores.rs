@@ -20,8 +20,14 @@ pub(super) fn troubles(desk: &Desk, store: &StoreRow) -> Vec<Item> {
     let actor = desk.stores.actor(store.id);
     let quarantined = actor.filter(|actor| actor.state == ActorState::Quarantined);
     let quarantine = quarantined.map(|actor| quarantine(store, actor.last_panic_at));
-    let found =
-        [quarantine, reconnect(store), scopes(desk, store), subscriptions(store), paused(store)];
+    let found = [
+        quarantine,
+        reconnect(store),
+        scopes(desk, store),
+        subscriptions(store),
+        doubtful(desk, store),
+        paused(store),
+    ];
     found.into_iter().flatten().collect()
 }
 
@@ -96,6 +102,25 @@ fn subscriptions(store: &StoreRow) -> Option<Item> {
         since: health.checked_at,
         actions: vec![Action::patch("Reconnect", api_path(store))],
         links: vec![format!("{}/tasks", api_path(store))],
+    })
+}
+
+/// Deliveries carry the right secret and a signature that does not fit: they are worked on as hints,
+/// and the client secret that is kept here may be an old one.
+fn doubtful(desk: &Desk, store: &StoreRow) -> Option<Item> {
+    let since = desk.directory.doubted_at(store.id)?;
+    Some(Item {
+        kind: "doubtful_signature",
+        severity: Severity::Medium,
+        store: store.slug.clone(),
+        text: format!(
+            "Webhooks of {} carry a signature that does not fit the client secret kept here. They \
+             are still worked on; reconnect it with the client secret of its present API account.",
+            store.name
+        ),
+        since: Some(since),
+        actions: vec![Action::patch("Reconnect", api_path(store))],
+        links: vec![api_path(store)],
     })
 }
 

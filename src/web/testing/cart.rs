@@ -48,6 +48,7 @@ impl Channel for TestCart {
             triggered_at: header("x-shopify-triggered-at").and_then(|at| Timestamp::parse(&at)),
             signature: header("x-shopify-hmac-sha256"),
             api_version: header("x-shopify-api-version"),
+            ..DeliveryHead::default()
         }
     }
 

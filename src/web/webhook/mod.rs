@@ -28,7 +28,7 @@ use self::refusal::Refusal;
 use super::Desk;
 use super::server::Turn;
 use crate::actor::WriteError;
-use crate::channel::{Channels, DeliveryHead, SigningKeys, Verdict};
+use crate::channel::{Channel, Channels, DeliveryHead, SigningKeys, Verdict};
 use crate::clock::Clock;
 use crate::directory::{Directory, SecretsError};
 use crate::domain::{ChannelKind, Source, Timestamp};
@@ -105,14 +105,18 @@ pub fn hmac_only_routes(config: &mut web::ServiceConfig, front: &Arc<Front>) {
 
 fn routes(config: &mut web::ServiceConfig, front: &Arc<Front>, post: fn() -> actix_web::Route) {
     config.app_data(web::Data::from(Arc::clone(front)));
-    for path in ["/webhooks/shopify/{store}", "/webhooks/shopify"] {
-        let resource = web::resource(path).route(post());
+    for (path, kind) in [
+        ("/webhooks/shopify/{store}", ChannelKind::Shopify),
+        ("/webhooks/shopify", ChannelKind::Shopify),
+        ("/webhooks/bigcommerce/{store}", ChannelKind::BigCommerce),
+    ] {
+        let resource = web::resource(path).app_data(kind).route(post());
         config.service(resource.default_service(web::to(refusal::method_not_allowed)));
     }
     config.default_service(web::to(refusal::not_found));
 }
 
-/// Takes a delivery of Shopify.
+/// Takes a delivery.
 async fn take(
     request: HttpRequest,
     payload: web::Payload,
@@ -125,14 +129,17 @@ async fn take(
     let (result, response) = match taken {
         Ok(journaled) => {
             front.metrics.acknowledged(began.elapsed());
-            let duplicate = journaled.duplicate;
-            let result = if duplicate { WebhookResult::Duplicate } else { WebhookResult::Accepted };
+            let result = match (journaled.duplicate, about.doubtful) {
+                (true, _) => WebhookResult::Duplicate,
+                (false, true) => WebhookResult::Doubtful,
+                (false, false) => WebhookResult::Accepted,
+            };
             (result, HttpResponse::Ok().finish())
         }
         Err(refusal) => (refusal.result(), refuse(refusal, &about, &mut turn)),
     };
     let store = about.store.as_ref().map(|store| &*store.slug);
-    front.metrics.webhook(store, ChannelKind::Shopify, about.topic, result);
+    front.metrics.webhook(store, kind_of(&request), about.topic, result);
     response
 }
 
@@ -161,15 +168,22 @@ fn refuse(refusal: Refusal, about: &About, turn: &mut Turn) -> HttpResponse {
     refusal.respond(&trace_id)
 }
 
+/// The kind of cart that a route is for.
+fn kind_of(request: &HttpRequest) -> ChannelKind {
+    request.app_data::<ChannelKind>().copied().unwrap_or(ChannelKind::Shopify)
+}
+
 /// What is known of a delivery for the numbers, however it ends.
 struct About {
     store: Option<Arc<StoreListing>>,
     topic: &'static str,
+    /// It is authentic but for a further proof that does not hold.
+    doubtful: bool,
 }
 
 impl Default for About {
     fn default() -> Self {
-        Self { store: None, topic: OTHER_TOPIC }
+        Self { store: None, topic: OTHER_TOPIC, doubtful: false }
     }
 }
 
@@ -211,11 +225,10 @@ impl Front {
         if declared_length(request.headers()).is_some_and(|length| length > self.limits.max_bytes) {
             return Err(Refusal::Body(BodyError::TooLarge));
         }
-        let kind = ChannelKind::Shopify;
+        let kind = kind_of(request);
         let channel = self.channels.get(kind).ok_or(Refusal::UnknownStore)?;
         let head = channel.read_head(&|name| text_of(request.headers(), name));
-        let known = channel.known_topics().iter().find(|known| **known == head.topic);
-        about.topic = known.copied().unwrap_or(OTHER_TOPIC);
+        about.topic = known_topic(&**channel, &head);
 
         let store = match request.match_info().get("store") {
             Some(slug) => self.directory.by_slug(slug).filter(|store| store.channel == kind),
@@ -226,11 +239,24 @@ impl Front {
 
         let body = self.room.read(payload, &self.limits).await.map_err(Refusal::Body)?;
         turn.serving();
-        if head.domain.as_deref().is_some_and(|domain| domain != &*store.domain) {
+        let of_another = |head: &DeliveryHead| {
+            head.domain.as_deref().is_some_and(|domain| domain != &*store.domain)
+        };
+        if of_another(&head) {
             return Err(Refusal::Forged);
         }
         let keys = self.keys(&store, received_at).await?;
-        if channel.authenticate(&head, &body.bytes, &keys) == Verdict::Forged {
+        match channel.authenticate(&head, &body.bytes, &keys) {
+            Verdict::Forged => return Err(Refusal::Forged),
+            Verdict::Doubtful => {
+                about.doubtful = true;
+                self.directory.doubt(store.id, received_at);
+            }
+            Verdict::Authentic => {}
+        }
+        let head = channel.complete_head(head, &body.bytes);
+        about.topic = known_topic(&**channel, &head);
+        if of_another(&head) {
             return Err(Refusal::Forged);
         }
         Ok(Authentic { store, head, body, received_at })
@@ -257,8 +283,14 @@ impl Front {
             return Ok(keys);
         }
         let lasting = keys.secrets.iter().filter(|(_, until)| lasts(until)).cloned();
-        Ok(Arc::new(SigningKeys { secrets: lasting.collect() }))
+        Ok(Arc::new(SigningKeys { secrets: lasting.collect(), ..SigningKeys::clone(&keys) }))
     }
+}
+
+/// The topic if the channel knows it: strangers may send any.
+fn known_topic(channel: &dyn Channel, head: &DeliveryHead) -> &'static str {
+    let known = channel.known_topics().iter().find(|known| **known == head.topic);
+    known.copied().unwrap_or(OTHER_TOPIC)
 }
 
 /// A delivery as the journal keeps it. Its key is made of what the cart sent, whole, so that no two

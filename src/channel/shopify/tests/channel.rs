@@ -30,7 +30,7 @@ fn r8_a_delivery_is_read_verified_and_decoded() {
         "x-shopify-hmac-sha256" => Some(signature.clone()),
         _ => None,
     });
-    let keys = SigningKeys { secrets: vec![(SECRET.into(), None)] };
+    let keys = SigningKeys { secrets: vec![(SECRET.into(), None)], ..SigningKeys::default() };
     assert_eq!(shopify.authenticate(&head, body.as_bytes(), &keys), Verdict::Authentic);
     let unsigned = shopify.read_head(&|_| None);
     assert_eq!(shopify.authenticate(&unsigned, body.as_bytes(), &keys), Verdict::Forged);

@@ -157,3 +157,16 @@ fn r19_flags_that_a_person_brings_up_or_down_are_told_too() {
     assert_eq!(kinds(&shipped.timeline), [Kind::Shipped, Kind::FlagCleared]);
     book.check(Shipped, &[]);
 }
+
+#[test]
+fn r13_what_the_cart_had_archived_before_a_person_imported_it_is_not_archived_afterwards() {
+    let mut book = Book::with(|rules| rules.archives = Archives::Archive);
+    book.webhook(&paid(1).payment("authorized").archived());
+    book.ask(&Command::ImportAnyway).unwrap();
+    // Known or new, the same archiving was overruled.
+    book.webhook(&paid(2).payment("authorized").archived().edited("x"));
+    book.check(Status::AwaitingFulfillment, &[]);
+    book.webhook(&paid(3).payment("authorized"));
+    book.webhook(&paid(4).payment("authorized").archived());
+    book.check(Status::AwaitingFulfillment, &[Flag::Archived]);
+}

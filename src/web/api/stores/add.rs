@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::credentials::{CredentialsRequest, complete};
+use super::credentials::{CredentialsRequest, complete, provide_hook_secret};
 use super::{Connected, connect, parsed, refused, row, settings, view};
 use crate::channel::{Channel, Credentials};
 use crate::domain::{AccountId, ChannelKind, Rules, StoreId};
@@ -20,9 +20,10 @@ use crate::web::problem::{Kind, Problem};
 /// A cart to connect.
 #[derive(Debug, ToSchema)]
 pub(in crate::web::api) struct ConnectRequest {
-    /// Which kind of cart: `shopify`.
+    /// Which kind of cart: `shopify` or `bigcommerce`.
     channel: String,
-    /// The cart's domain, such as `pine.myshopify.com`.
+    /// The cart's own name of itself: a shop domain such as `pine.myshopify.com`, or BigCommerce's
+    /// store hash.
     domain: String,
     /// What people call it.
     name: String,
@@ -87,8 +88,8 @@ pub(in crate::web::api) async fn add(
     }
     let calls = request.connect.unwrap_or(true);
     let id = match known {
-        Some(known) => revive(&api, &known, request).await?,
-        None => enter(&api, account, kind, domain, request).await?,
+        Some(known) => revive(&api, &known, &**channel, request).await?,
+        None => enter(&api, account, &**channel, domain, request).await?,
     };
     let warning = if calls { first_call(&api, id).await? } else { None };
     let row = row(&api, id).await?;
@@ -117,9 +118,14 @@ fn channel<'a>(
     channel.ok_or_else(|| {
         let sentence = match kind {
             Some(kind) => {
-                format!("This build does not speak to {} yet; it speaks to shopify.", kind.title())
+                format!(
+                    "This build does not speak to {} yet; it speaks to shopify and bigcommerce.",
+                    kind.title()
+                )
             }
-            None => "There is no such channel; this build speaks to shopify.".to_owned(),
+            None => {
+                "There is no such channel; this build speaks to shopify and bigcommerce.".to_owned()
+            }
         };
         Problem::invalid("/channel", sentence)
     })
@@ -141,15 +147,17 @@ fn exists(scope: &Scope, known: &StoreListing) -> Problem {
 async fn enter(
     api: &Api,
     account: AccountId,
-    kind: ChannelKind,
+    channel: &dyn Channel,
     domain: String,
     request: ConnectRequest,
 ) -> Result<StoreId, Problem> {
+    let kind = channel.kind();
     let desk = &api.desk;
     let now = desk.clock.now();
     let mut credentials = Credentials::default();
     request.credentials.merge_into(&mut credentials, now)?;
-    complete(&credentials, request.connect.unwrap_or(true))?;
+    provide_hook_secret(&mut credentials, channel);
+    complete(&credentials, channel, request.connect.unwrap_or(true))?;
     let rules = settings::merged(&Rules::defaults(kind), &request.rules, kind)?;
     let mut row = StoreRow::new(account, kind, domain, String::new(), request.name, now);
     row.api_url = request.api_url;
@@ -199,6 +207,7 @@ fn slug_taken() -> Problem {
 async fn revive(
     api: &Api,
     known: &StoreListing,
+    channel: &dyn Channel,
     request: ConnectRequest,
 ) -> Result<StoreId, Problem> {
     let desk = &api.desk;
@@ -213,7 +222,8 @@ async fn revive(
     // What is kept may have been sealed with a key that is gone; new credentials replace it.
     let mut credentials = desk.directory.open(&before).unwrap_or_default();
     request.credentials.merge_into(&mut credentials, now)?;
-    complete(&credentials, connect.unwrap_or(true))?;
+    provide_hook_secret(&mut credentials, channel);
+    complete(&credentials, channel, connect.unwrap_or(true))?;
     desk.directory
         .update(&desk.writer, known.id, |row| {
             let rules = settings::merged(&row.rules, &given, row.channel)?;

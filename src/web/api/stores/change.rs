@@ -55,7 +55,11 @@ pub(in crate::web::api) async fn change(
     let store = api.store(&scope, &slug)?;
     let desk = &api.desk;
     let now = desk.clock.now();
-    let reconnects = credentials.as_ref().is_some_and(CredentialsRequest::reconnects);
+    let channel = desk.channels.get(store.channel);
+    // A cart that was given the old secret has to be given the new one.
+    let told = channel.is_some_and(|channel| channel.needs_hook_secret());
+    let reconnects =
+        credentials.as_ref().is_some_and(|given| given.reconnects() || (told && given.rotates()));
     if credentials.is_some() && !store.connected {
         let sentence = "The store is disconnected; connect it again with a POST to /api/v1/stores.";
         return Err(Problem::new(Kind::Conflict, sentence));

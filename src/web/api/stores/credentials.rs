@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use utoipa::ToSchema;
 
-use crate::channel::{Credentials, WebhookSecret};
+use crate::channel::{Channel, Credentials, WebhookSecret};
 use crate::domain::Timestamp;
 use crate::web::api::input::Fields;
 use crate::web::problem::{FieldError, Kind, Problem};
@@ -62,6 +64,11 @@ impl CredentialsRequest {
         self.client_id.is_some() || self.client_secret.is_some() || self.access_token.is_some()
     }
 
+    /// Whether they replace what webhooks are verified with.
+    pub(super) fn rotates(&self) -> bool {
+        self.webhook_secrets.is_some()
+    }
+
     /// Puts them over those that are kept. What is not given stays.
     pub(super) fn merge_into(self, kept: &mut Credentials, now: Timestamp) -> Result<(), Problem> {
         let (reconnects, until) = (self.reconnects(), self.keep_old.map(|span| now.plus(span)));
@@ -113,13 +120,26 @@ fn follows_client_secret(kept: &Credentials) -> bool {
     }
 }
 
+/// Makes the secret that deliveries have to carry, for carts that send one back. It is shown to
+/// nobody but the cart.
+pub(super) fn provide_hook_secret(credentials: &mut Credentials, channel: &dyn Channel) {
+    if channel.needs_hook_secret() && credentials.webhook_secrets.is_empty() {
+        let secret = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()).into();
+        credentials.webhook_secrets.push(WebhookSecret { secret, until: None });
+    }
+}
+
 fn nothing_to_rotate() -> Problem {
     let sentence = "keep_old is for replacing the webhook secret; name the new one.";
     Problem::invalid("/credentials/keep_old", sentence)
 }
 
 /// What is missing for working with a cart at all; `calls` also for calling it.
-pub(super) fn complete(credentials: &Credentials, calls: bool) -> Result<(), Problem> {
+pub(super) fn complete(
+    credentials: &Credentials,
+    channel: &dyn Channel,
+    calls: bool,
+) -> Result<(), Problem> {
     let mut errors = Vec::new();
     let mut missing = |name: &str, detail: &str| {
         let pointer = format!("/credentials/{name}");
@@ -131,7 +151,15 @@ pub(super) fn complete(credentials: &Credentials, calls: bool) -> Result<(), Pro
             "Webhooks are verified with the client secret or with webhook_secrets; give one.",
         );
     }
-    if calls && credentials.access_token.is_none() && !credentials.can_renew() {
+    if channel.needs_hook_secret() {
+        if calls && credentials.access_token.is_none() {
+            missing(
+                "access_token",
+                "The cart is called with the access token of its API account; give it, or send \
+                 \"connect\": false.",
+            );
+        }
+    } else if calls && credentials.access_token.is_none() && !credentials.can_renew() {
         missing(
             "client_id",
             "The cart is called with client_id and client_secret, or with an access_token; give \
@@ -149,6 +177,9 @@ fn text(fields: &mut Fields, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::channel::bigcommerce::BigCommerce;
+    use crate::channel::{CartHttp, Outbound};
+    use crate::web::testing::TestCart;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
     const HOUR: Duration = Duration::from_hours(1);
@@ -228,10 +259,33 @@ mod tests {
 
     #[test]
     fn credentials_must_verify_and_call() {
-        let none = complete(&Credentials::default(), true).unwrap_err();
+        let none = complete(&Credentials::default(), &TestCart, true).unwrap_err();
         assert_eq!(none.errors().len(), 2);
         let hook = merged(&Credentials::default(), r#"{"webhook_secrets":["h"]}"#);
-        assert!(complete(&hook, false).is_ok());
-        assert!(complete(&hook, true).is_err());
+        assert!(complete(&hook, &TestCart, false).is_ok());
+        assert!(complete(&hook, &TestCart, true).is_err());
+    }
+
+    #[test]
+    fn r47_a_cart_that_sends_a_secret_back_is_given_one_and_needs_a_token() {
+        let http =
+            CartHttp::new(Outbound { allow_private: false, connect_timeout: HOUR, timeout: HOUR });
+        let cart = BigCommerce::new(http.unwrap());
+        let mut kept = merged(&Credentials::default(), r#"{"client_id":"i","client_secret":"c"}"#);
+        provide_hook_secret(&mut kept, &cart);
+        let secret = keys(&kept).remove(0).0;
+        assert!(secret.len() >= 43 && secret != "c", "long, and not the client secret");
+        provide_hook_secret(&mut kept, &cart);
+        assert_eq!(keys(&kept).len(), 1, "made once");
+        assert!(complete(&kept, &cart, false).is_ok());
+        let missing = complete(&kept, &cart, true).unwrap_err();
+        assert_eq!(missing.errors()[0].pointer, "/credentials/access_token");
+        let kept = merged(&kept, r#"{"access_token":"t","client_secret":"c2"}"#);
+        assert!(complete(&kept, &cart, true).is_ok());
+        assert_eq!(keys(&kept)[0].0, secret, "a new client secret is another thing");
+
+        let mut shopify = merged(&Credentials::default(), r#"{"client_secret":"c"}"#);
+        provide_hook_secret(&mut shopify, &TestCart);
+        assert!(shopify.webhook_secrets.is_empty());
     }
 }

@@ -191,7 +191,7 @@ fn a_store_that_cannot_be_is_refused_with_every_reason() {
         .await;
         let three = json!({"credentials": {"webhook_secrets": ["a", "b", "c"]}});
         refused(three, "/credentials/webhook_secrets").await;
-        refused(json!({"rules": {"edits": "apply"}}), "/rules/edits").await;
+        refused(json!({"rules": {"edits": "never"}}), "/rules/edits").await;
         refused(json!({"rules": {"colour": "red"}}), "/rules/colour").await;
         refused(json!({"extra": SECRET}), "/extra").await;
         assert_eq!(world.get(STORES).await.expect(200)["data"], json!([]));

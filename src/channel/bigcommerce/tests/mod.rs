@@ -1,0 +1,4 @@
+mod callbacks;
+mod calls;
+mod fuzz;
+mod orders;
