@@ -9,6 +9,7 @@
 //! | [`cart_status`] | what the cart's own statuses mean here |
 //! | [`order`] | our order: status, flags, content, what is known of the cart |
 //! | [`revision`] | how the cart's content and ours have grown apart (R27–R29) |
+//! | [`quota`] | how many calls a cart allows |
 //! | [`rules`] | a store's settings |
 //! | [`eligibility`] | whether a sighting may enter the book (R13, R14) |
 //! | [`command`] | what persons and tools may ask of an order (R18) |
@@ -26,6 +27,7 @@ pub mod event;
 pub mod ids;
 pub mod money;
 pub mod order;
+pub mod quota;
 pub mod revision;
 pub mod rules;
 pub mod sighting;
@@ -39,6 +41,7 @@ pub use event::{EventState, Source};
 pub use ids::{AccountId, CartOrderId, ChannelKind, OrderId, Position, StoreId};
 pub use money::Amount;
 pub use order::{ArrivedBy, Flag, Flags, HeldBack, Order, Status};
+pub use quota::Quota;
 pub use revision::{CartSide, Change, ChangeKind, Edit, LineEdit, Part, Revision};
 pub use rules::Rules;
 pub use sighting::{Address, CartState, Content, Line, Sighting, Totals, Version};

@@ -24,10 +24,8 @@ pub(super) enum After {
     Checked { askers: Askers, trouble: Option<String> },
     /// It could not be checked, for that reason, and has to be tried again.
     CheckAgain { events: Vec<Position>, askers: Askers, outage: String },
-    /// An order was read; these events are closed.
-    Read { order: OrderRef, closed: Vec<Position> },
-    /// Its events wait for another read.
-    ReadAgain { order: OrderRef, dirty: Dirty },
+    /// Orders were read.
+    Read(Vec<(OrderRef, Left)>),
     /// Nothing.
     Nothing,
 }
@@ -35,9 +33,10 @@ pub(super) enum After {
 /// People who asked for a check of the connection.
 type Askers = Vec<oneshot::Sender<Result<(), AskError>>>;
 
-/// What became of the events of one order.
-enum Outcome {
-    Closed,
+/// What is left of the events of one order.
+pub(super) enum Left {
+    /// Nothing: these are closed.
+    Closed(Vec<Position>),
     /// They wait for another read.
     Again(Dirty),
 }
@@ -61,13 +60,7 @@ pub(super) async fn work_in(
             checked(turn, &events).await?;
             Ok(After::Checked { askers, trouble })
         }
-        InFlight::Read { order, dirty } => {
-            let closed = dirty.events.iter().map(|event| event.position).collect();
-            match read(turn, &order, dirty, called, failures).await? {
-                Outcome::Closed => Ok(After::Read { order, closed }),
-                Outcome::Again(dirty) => Ok(After::ReadAgain { order, dirty }),
-            }
-        }
+        InFlight::Read(orders) => read(turn, orders, called, failures).await.map(After::Read),
     }
 }
 
@@ -78,35 +71,63 @@ async fn checked(turn: &Turn, events: &[Position]) -> Result<(), TurnFailed> {
     for position in events {
         draft.close(*position, EventState::Done, None, None);
     }
-    finish(turn, draft).await.map(drop)
+    finish(turn, draft).await
 }
 
+/// Works the answer to one read in, of one order or of a list, as one commit.
 async fn read(
     turn: &Turn,
-    order: &OrderRef,
-    dirty: Dirty,
+    orders: Vec<(OrderRef, Dirty)>,
     called: Called,
     failures: u32,
-) -> Result<Outcome, TurnFailed> {
-    let read_at = called.sent_at;
-    match &called.answer {
-        Ok(Answer::Order(Some(sighting))) => found(turn, dirty, sighting, read_at).await,
-        Ok(_) => absent(turn, order, dirty, read_at).await,
-        Err(error) => failed(turn, order, dirty, error, failures).await,
+) -> Result<Vec<(OrderRef, Left)>, TurnFailed> {
+    let (now, read_at) = (turn.resources.clock.now(), called.sent_at);
+    let by_list = orders.len() > 1;
+    let ids = orders.iter().filter_map(|(order, _)| match order {
+        OrderRef::Id(id) => Some(id),
+        OrderRef::Name(_) => None,
+    });
+    let told: Vec<&Sighting> = match &called.answer {
+        Ok(Answer::Order(Some(sighting))) => vec![&**sighting],
+        Ok(Answer::Orders(sightings)) => sightings.iter().collect(),
+        _ => Vec::new(),
+    };
+    let touched = ids.chain(told.iter().map(|sighting| &sighting.cart_order_id));
+    let mut draft = turn.draft(touched, now).await?;
+    let mut left = Vec::with_capacity(orders.len());
+    for (order, dirty) in orders {
+        let positions: Vec<Position> = dirty.events.iter().map(|event| event.position).collect();
+        let sighting = told.iter().find(|sighting| match &order {
+            OrderRef::Id(id) if by_list => sighting.cart_order_id == *id,
+            _ => true,
+        });
+        let again = match (&called.answer, sighting) {
+            (Ok(_), Some(sighting)) => found(turn, &mut draft, dirty, sighting, read_at),
+            // Lists lag behind and leave out what is archived: read by itself it is judged.
+            (Ok(_), None) if by_list => Some(Dirty { alone: true, ..dirty }),
+            (Ok(_), None) => absent(turn, &mut draft, &order, dirty, read_at),
+            (Err(error), _) if by_list && !waits_it_out(error) => {
+                Some(Dirty { alone: true, ..dirty })
+            }
+            (Err(error), _) => failed(turn, &mut draft, &order, dirty, error, failures),
+        };
+        left.push((order, again.map_or(Left::Closed(positions), Left::Again)));
     }
+    finish(turn, draft).await?;
+    Ok(left)
 }
 
 /// The cart gave the order. Closes the events that were known when the read was sent, the newest as
-/// the order was decided, the others as answered by the same read.
-async fn found(
+/// the order was decided, the others as answered by the same read. Given back: what waits on.
+fn found(
     turn: &Turn,
+    draft: &mut Draft<'_>,
     dirty: Dirty,
     sighting: &Sighting,
     read_at: Timestamp,
-) -> Result<Outcome, TurnFailed> {
+) -> Option<Dirty> {
     let id = &sighting.cart_order_id;
     let now = turn.resources.clock.now();
-    let mut draft = turn.draft(std::iter::once(id), now).await?;
     let known = draft.order(id).map(|order| order.guard.newest.updated_at);
     let lags = is_behind(sighting, known, &dirty.events);
     // Decided in any case: what an older state may teach does not depend on when it comes (R12).
@@ -115,14 +136,13 @@ async fn found(
     let decision = draft.fetched(id, &input, by(turn, &dirty.events), asked_at, json(sighting));
     if known.is_some_and(|known| known.plus(TOLERANCE) >= read_at) && lags {
         // Not the cart lags: the order changed on while it was read. That costs no attempt.
-        finish(turn, draft).await?;
-        return Ok(Outcome::Again(dirty.later(now, TOLERANCE)));
+        return Some(dirty.later(now, TOLERANCE));
     }
     if lags {
-        return again(turn, draft, dirty, Some(id), backoff::lag, reason::CART_LAGS).await;
+        return again(draft, dirty, Some(id), now, backoff::lag, reason::CART_LAGS);
     }
-    close_all(&mut draft, &dirty.events, id, decision.as_ref(), Presence::There);
-    finish(turn, draft).await
+    close_all(draft, &dirty.events, id, decision.as_ref(), Presence::There);
+    None
 }
 
 /// How far an answer may be behind what was announced: carts tell whole seconds.
@@ -137,22 +157,21 @@ fn is_behind(sighting: &Sighting, known: Option<Timestamp>, events: &[Waiting]) 
 }
 
 /// The cart has no such order, or does not show it.
-async fn absent(
+fn absent(
     turn: &Turn,
+    draft: &mut Draft<'_>,
     order: &OrderRef,
     mut dirty: Dirty,
     read_at: Timestamp,
-) -> Result<Outcome, TurnFailed> {
+) -> Option<Dirty> {
     let now = turn.resources.clock.now();
     let OrderRef::Id(id) = order else {
-        let mut draft = turn.draft(std::iter::empty(), now).await?;
         for event in &dirty.events {
             let state = EventState::Ignored;
             draft.close(event.position, state, Some(reason::NOT_FOUND_IN_CART), None);
         }
-        return finish(turn, draft).await;
+        return None;
     };
-    let mut draft = turn.draft(std::iter::once(id), now).await?;
     if dirty.events.iter().any(|event| event.deleted) {
         let placed_at = draft.order(id).map(|order| order.placed_at);
         let granted = &turn.store.health.granted_scopes;
@@ -162,14 +181,14 @@ async fn absent(
             let gone = Input::Gone { read_at };
             let body = Body::pack(b"{\"gone\":true}");
             let decision = draft.fetched(id, &gone, by(turn, &dirty.events), asked_at, body);
-            close_all(&mut draft, &dirty.events, id, decision.as_ref(), Presence::Gone);
+            close_all(draft, &dirty.events, id, decision.as_ref(), Presence::Gone);
         } else {
             for event in &dirty.events {
                 let (state, why) = (EventState::SetAside, reason::DELETION_UNCONFIRMED);
                 draft.close(event.position, state, Some(why), Some(id.clone()));
             }
         }
-        return finish(turn, draft).await;
+        return None;
     }
     // A person is told at once; what the cart itself announced may only be late (never: deleted).
     let (asked, announced): (Vec<Waiting>, Vec<Waiting>) =
@@ -179,54 +198,56 @@ async fn absent(
         draft.close(event.position, EventState::Ignored, why, Some(id.clone()));
     }
     if announced.is_empty() {
-        return finish(turn, draft).await;
+        return None;
     }
-    dirty = Dirty { events: announced, due: dirty.due };
-    again(turn, draft, dirty, Some(id), backoff::lag, reason::NOT_FOUND_IN_CART).await
+    dirty.events = announced;
+    again(draft, dirty, Some(id), now, backoff::lag, reason::NOT_FOUND_IN_CART)
+}
+
+/// Whether a failed call is simply made again later: it counts no attempt (R49).
+fn waits_it_out(error: &ChannelError) -> bool {
+    error.is_outage() || matches!(error, ChannelError::Unauthorized(_))
 }
 
 /// The call failed. An outage counts no attempt (R49); anything else does.
-async fn failed(
+fn failed(
     turn: &Turn,
+    draft: &mut Draft<'_>,
     order: &OrderRef,
     dirty: Dirty,
     error: &ChannelError,
     failures: u32,
-) -> Result<Outcome, TurnFailed> {
+) -> Option<Dirty> {
     let now = turn.resources.clock.now();
+    if waits_it_out(error) {
+        return Some(dirty.later(now, rest_after(error, failures)));
+    }
     let why = match error {
-        ChannelError::Throttled { .. }
-        | ChannelError::Unavailable(_)
-        | ChannelError::Unauthorized(_) => {
-            return Ok(Outcome::Again(dirty.later(now, rest_after(error, failures))));
-        }
         ChannelError::Protocol(_) => reason::ANSWER_UNREADABLE,
-        ChannelError::Rejected(_) | ChannelError::Forbidden(_) => reason::REFUSED_BY_CART,
+        _ => reason::REFUSED_BY_CART,
     };
     let id = match order {
         OrderRef::Id(id) => Some(id),
         OrderRef::Name(_) => None,
     };
-    let draft = turn.draft(std::iter::empty(), now).await?;
-    again(turn, draft, dirty, id, backoff::event, why).await
+    again(draft, dirty, id, now, backoff::event, why)
 }
 
 /// Writes down one more attempt and when the next is due, or sets the events aside after the last.
-async fn again(
-    turn: &Turn,
-    mut draft: Draft<'_>,
+fn again(
+    draft: &mut Draft<'_>,
     mut dirty: Dirty,
     id: Option<&CartOrderId>,
+    now: Timestamp,
     schedule: fn(u32) -> Option<Duration>,
     why: &'static str,
-) -> Result<Outcome, TurnFailed> {
-    let now = turn.resources.clock.now();
+) -> Option<Dirty> {
     let attempts = dirty.attempts() + 1;
     let Some(wait) = schedule(attempts) else {
         for event in &dirty.events {
             draft.close(event.position, EventState::SetAside, Some(why), id.cloned());
         }
-        return finish(turn, draft).await;
+        return None;
     };
     for event in &mut dirty.events {
         event.attempts = attempts;
@@ -238,15 +259,14 @@ async fn again(
             cart_order_id: id.cloned(),
         });
     }
-    finish(turn, draft).await?;
-    Ok(Outcome::Again(dirty.later(now, wait)))
+    Some(dirty.later(now, wait))
 }
 
-async fn finish(turn: &Turn, draft: Draft<'_>) -> Result<Outcome, TurnFailed> {
+async fn finish(turn: &Turn, draft: Draft<'_>) -> Result<(), TurnFailed> {
     if let Some((commit, outcomes)) = draft.finish() {
         turn.commit(commit, outcomes).await?;
     }
-    Ok(Outcome::Closed)
+    Ok(())
 }
 
 /// Whether the cart still has the order.

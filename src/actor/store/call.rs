@@ -1,5 +1,4 @@
-//! Calls to the cart: one in flight per store, on a task of its own, so that a cart that hangs
-//! delays only itself.
+//! One call to the cart, on a task of its own, so that a cart that hangs delays only itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +10,8 @@ use super::connect::{self, Checked};
 use super::pending::Dirty;
 use crate::actor::handle::AskError;
 use crate::actor::resources::Resources;
-use crate::channel::{Access, Channel, ChannelError, Credentials, Meter, OrderRef, Token};
-use crate::domain::{Position, Sighting, Timestamp};
+use crate::channel::{Access, Budget, Channel, ChannelError, Credentials, Meter, OrderRef, Token};
+use crate::domain::{CartOrderId, Position, Sighting, Timestamp};
 use crate::ledger::StoreRow;
 use crate::metrics::CartCode;
 
@@ -21,6 +20,8 @@ use crate::metrics::CartCode;
 pub(super) enum Call {
     /// One order, as it is now.
     Fetch(OrderRef),
+    /// Several orders by one list.
+    List(Vec<CartOrderId>),
     /// Scopes and subscriptions; missing subscriptions are made.
     Check,
     /// A new token, before the old one ends.
@@ -30,8 +31,9 @@ pub(super) enum Call {
 /// The call that is being made, and who waits for it.
 #[derive(Debug)]
 pub(super) enum InFlight {
-    /// One order is read, for the events that were known when the read was sent.
-    Read { order: OrderRef, dirty: Dirty },
+    /// Orders are read, each for the events that were known when the read was sent; more than one of
+    /// them by a list.
+    Read(Vec<(OrderRef, Dirty)>),
     /// The connection is checked, for events and people who asked before it was sent.
     Check { events: Vec<Position>, askers: Vec<oneshot::Sender<Result<(), AskError>>> },
     /// The token is renewed.
@@ -42,10 +44,22 @@ impl InFlight {
     /// What is to be asked of the cart.
     pub(super) fn to_make(&self) -> Call {
         match self {
-            Self::Read { order, .. } => Call::Fetch(order.clone()),
+            Self::Read(orders) => match orders.as_slice() {
+                [(order, _)] => Call::Fetch(order.clone()),
+                several => {
+                    Call::List(several.iter().filter_map(|(order, _)| id_of(order)).collect())
+                }
+            },
             Self::Check { .. } => Call::Check,
             Self::Renew => Call::Renew,
         }
+    }
+}
+
+fn id_of(order: &OrderRef) -> Option<CartOrderId> {
+    match order {
+        OrderRef::Id(id) => Some(id.clone()),
+        OrderRef::Name(_) => None,
     }
 }
 
@@ -58,6 +72,8 @@ pub(super) struct Called {
     pub(super) credentials: Vec<u8>,
     /// When it was sent: what was answered is at least as new as this.
     pub(super) sent_at: Timestamp,
+    /// What the cart said of its quota.
+    pub(super) budget: Option<Budget>,
     pub(super) answer: Result<Answer, ChannelError>,
 }
 
@@ -65,7 +81,13 @@ impl Called {
     /// The task was cancelled: the daemon is going down, or nothing at all can be said.
     pub(super) fn interrupted(why: &tokio::task::JoinError) -> Self {
         let answer = Err(ChannelError::Unavailable(why.to_string()));
-        Self { token: None, credentials: Vec::new(), sent_at: Timestamp::default(), answer }
+        Self {
+            token: None,
+            credentials: Vec::new(),
+            sent_at: Timestamp::default(),
+            budget: None,
+            answer,
+        }
     }
 }
 
@@ -73,6 +95,7 @@ impl Called {
 #[derive(Debug)]
 pub(super) enum Answer {
     Order(Option<Box<Sighting>>),
+    Orders(Vec<Sighting>),
     Checked(Box<Checked>),
     Renewed,
 }
@@ -82,6 +105,8 @@ pub(super) struct Caller {
     pub(super) resources: Arc<Resources>,
     pub(super) channel: Arc<dyn Channel>,
     pub(super) store: Arc<StoreRow>,
+    /// Where the channel notes the quota.
+    pub(super) meter: Meter,
 }
 
 impl Caller {
@@ -91,7 +116,13 @@ impl Caller {
         let sent_at = self.resources.clock.now();
         let mut kept = None;
         let answer = self.try_call(&call, &mut kept).await;
-        Called { token: kept, credentials: self.store.credentials.clone(), sent_at, answer }
+        Called {
+            token: kept,
+            credentials: self.store.credentials.clone(),
+            sent_at,
+            budget: self.meter.read(),
+            answer,
+        }
     }
 
     async fn try_call(
@@ -139,7 +170,7 @@ impl Caller {
             base: self.base(),
             token,
             hook_secret,
-            meter: Meter::default(),
+            meter: self.meter.clone(),
         };
         let answer = match call {
             Call::Fetch(which) => self
@@ -147,6 +178,7 @@ impl Caller {
                 .fetch_order(&access, which)
                 .await
                 .map(|order| Answer::Order(order.map(Box::new))),
+            Call::List(ids) => self.channel.fetch_many(&access, ids).await.map(Answer::Orders),
             Call::Check => {
                 let url = self.resources.settings.public_url.as_deref();
                 connect::check(&*self.channel, &access, &self.store.slug, url)

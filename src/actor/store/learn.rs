@@ -65,7 +65,9 @@ fn learned(
                 checked_at: Some(now),
             })
         }
-        Ok(Answer::Renewed | Answer::Order(_)) if before.connection == Connection::Reconnect => {
+        Ok(Answer::Renewed | Answer::Order(_) | Answer::Orders(_))
+            if before.connection == Connection::Reconnect =>
+        {
             Some(StoreHealth { connection: Connection::Ok, reason: None, ..before.clone() })
         }
         Err(error @ ChannelError::Unauthorized(_)) => Some(StoreHealth {

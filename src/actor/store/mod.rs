@@ -3,15 +3,16 @@
 //!
 //! It owns no truth. A turn reads open events and the orders they touch, decides in memory, and
 //! hands one commit to the Writer; whatever goes wrong, memory is dropped and the journal is read
-//! again. Only one turn runs at a time (`ctx.wait`); calls to the cart run beside it, one at a time,
-//! on a task of their own.
+//! again. Only one turn runs at a time (`ctx.wait`); calls to the cart run beside it, a few at a time,
+//! each on a task of its own.
 //!
 //! | file | subject |
 //! |---|---|
 //! | [`turn`] | a page of open events, decided and committed |
 //! | [`draft`] | decisions in memory, becoming one commit |
 //! | [`pending`] | orders that wait for a read of the cart |
-//! | [`call`] | calls to the cart |
+//! | [`calls`] | which calls to the cart are made, and when |
+//! | [`call`] | one call to the cart |
 //! | [`answer`] | what an answer does to the events that waited for it |
 //! | [`learn`] | what a call teaches about the connection |
 //! | [`connect`] | scopes and subscriptions |
@@ -28,6 +29,7 @@
 mod answer;
 mod asked;
 mod call;
+mod calls;
 mod connect;
 mod draft;
 mod learn;
@@ -42,11 +44,9 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
-use self::answer::{After, work_in};
-use self::call::{Called, Caller, InFlight, rest_after};
-use self::learn::keep;
+use self::calls::Flight;
 use self::load::load;
 use self::message::Continue;
 use self::pending::Pending;
@@ -56,14 +56,11 @@ use crate::actor::handle::AskError;
 use crate::actor::resources::Resources;
 use crate::actor::stores::entry::Entry;
 use crate::actor::supervise::{Busy, Cause, RestartReason, SupervisorCtx};
-use crate::domain::{Position, Timestamp, backoff};
-use crate::ledger::{Connection, Mismatch, StoreHealth, StoreRow};
+use crate::domain::{Position, Quota, Timestamp, backoff};
+use crate::ledger::{Connection, Mismatch, StoreRow};
 use crate::metrics;
 
 pub(in crate::actor) use self::message::{Asked, Changed, Check, Drain, Wake};
-
-/// So many failures in a row are an outage that people are told of; fewer are waited out.
-const OUTAGE: u32 = 2;
 
 /// The actor of one store.
 pub(in crate::actor) struct Store {
@@ -86,8 +83,10 @@ pub(in crate::actor) struct Store {
     check_asked: Vec<oneshot::Sender<Result<(), AskError>>>,
     /// A check that an outage of the cart kept from being made; nobody waits for it any more.
     check_owed: bool,
-    /// A call to the cart is in flight.
-    calling: bool,
+    /// Calls to the cart that are in flight.
+    flight: Flight,
+    /// What the cart allows of them.
+    quota: Quota,
     /// The cart is left alone until then, after so many failures in a row.
     rest: Rest,
     /// The journal is left alone until then, after so many failures in a row.
@@ -96,6 +95,8 @@ pub(in crate::actor) struct Store {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Rest {
+    /// When the last failure was met.
+    since: Timestamp,
     until: Timestamp,
     failures: u32,
 }
@@ -103,7 +104,7 @@ struct Rest {
 impl Rest {
     /// One more failure: leave it alone for `wait`.
     fn after(self, now: Timestamp, wait: Duration) -> Self {
-        Self { until: now.plus(wait), failures: self.failures.saturating_add(1) }
+        Self { since: now, until: now.plus(wait), failures: self.failures.saturating_add(1) }
     }
 }
 
@@ -135,7 +136,8 @@ impl Store {
             checks: Vec::new(),
             check_asked: Vec::new(),
             check_owed: false,
-            calling: false,
+            flight: Flight::default(),
+            quota: Quota::default(),
             rest: Rest::default(),
             setback: Rest::default(),
         }
@@ -151,20 +153,18 @@ impl Store {
         let now = self.resources.clock.now();
         if turn.store.paused {
             // A person's wish to check the connection is no work on events.
-            if self.wants_check() && self.may_call(&turn, now) && self.start_call(&turn, now, ctx) {
-                return;
+            if self.wants_check() && self.may_call(&turn, now) {
+                self.start_call(&turn, now, ctx);
             }
         } else if now >= self.setback.until {
             let call_first = self.reading.is_careful() && self.may_call(&turn, now);
-            if call_first && (self.calling || self.start_call(&turn, now, ctx)) {
+            if call_first && (self.flight.any() || self.start_call(&turn, now, ctx)) {
                 return;
             }
             if self.more {
                 return self.start_page(turn, ctx);
             }
-            if self.may_call(&turn, now) && self.start_call(&turn, now, ctx) {
-                return;
-            }
+            while self.may_call(&turn, now) && self.start_call(&turn, now, ctx) {}
         }
         self.settle_down(&turn, now);
     }
@@ -250,120 +250,6 @@ impl Store {
         debug!(store = %self.entry.slug, error = %failure, ?wait, "a turn could not be made");
     }
 
-    // === Calls to the cart ===
-
-    /// Starts the next call, if there is one to make; `true` if it did.
-    fn start_call(&mut self, turn: &Turn, now: Timestamp, ctx: &mut Context<Self>) -> bool {
-        if self.calling {
-            return false;
-        }
-        let connected =
-            turn.store.health.connection == Connection::Ok && turn.store.disconnected_at.is_none();
-        let call = if self.wants_check() {
-            let (events, askers) =
-                (std::mem::take(&mut self.checks), std::mem::take(&mut self.check_asked));
-            self.check_owed = false;
-            InFlight::Check { events, askers }
-        } else if !connected {
-            return false;
-        } else if turn.store.token_due.is_some_and(|due| due <= now) {
-            InFlight::Renew
-        } else if let Some((order, dirty)) = self.pending.take_due(now) {
-            InFlight::Read { order, dirty }
-        } else {
-            return false;
-        };
-        self.calling = true;
-        self.entry.set_busy();
-        let caller = Caller {
-            resources: Arc::clone(&self.resources),
-            channel: Arc::clone(&turn.channel),
-            store: Arc::clone(&turn.store),
-        };
-        let task = tokio::spawn(caller.call(call.to_make()));
-        let answer = async move {
-            match task.await {
-                Ok(called) => called,
-                // A crash of the call is a crash of the actor: it is counted and read singly.
-                Err(crash) if crash.is_panic() => std::panic::resume_unwind(crash.into_panic()),
-                Err(cancelled) => Called::interrupted(&cancelled),
-            }
-        };
-        ctx.spawn(answer.into_actor(self).map(|called, act, ctx| act.called(called, call, ctx)));
-        true
-    }
-
-    /// Works an answer in, as a turn of its own.
-    fn called(&mut self, called: Called, call: InFlight, ctx: &mut Context<Self>) {
-        self.calling = false;
-        let Some(turn) = self.turn.clone() else { return };
-        let now = self.resources.clock.now();
-        self.rest = match &called.answer {
-            Err(error) if error.is_outage() => {
-                let wait = rest_after(error, self.rest.failures + 1);
-                info!(store = %self.entry.slug, %error, ?wait, "the cart is left alone for a while");
-                self.rest.after(now, wait)
-            }
-            _ => Rest::default(),
-        };
-        let failures = self.rest.failures;
-        let busy = self.begin_turn();
-        let work = async move {
-            let row = keep(&turn, &called).await;
-            let after = work_in(&turn, called, call, failures).await;
-            tokio::task::yield_now().await;
-            drop(busy);
-            (row, after)
-        };
-        ctx.wait(work.into_actor(self).map(move |(row, after), act, ctx| {
-            if let Some(row) = row {
-                act.adopt(row);
-            }
-            match after {
-                Ok(After::Checked { askers, trouble }) => {
-                    let trouble = trouble.map(AskError::Unavailable);
-                    let tell = act.connection().and_then(|()| trouble.map_or(Ok(()), Err));
-                    for reply in askers {
-                        // Who asked may have given up.
-                        drop(reply.send(tell.clone()));
-                    }
-                    act.entry.commits.notify_waiters();
-                }
-                Ok(After::CheckAgain { events, askers, outage }) => {
-                    act.checks.extend(events);
-                    act.check_owed = true;
-                    if failures < OUTAGE {
-                        act.check_asked.extend(askers);
-                    } else {
-                        let sentence = format!("{outage}; the check is made again by itself");
-                        for reply in askers {
-                            drop(reply.send(Err(AskError::Unavailable(sentence.clone()))));
-                        }
-                    }
-                }
-                Ok(After::Read { order, closed }) => {
-                    act.pending.settled(&order, &closed);
-                    act.entry.commits.notify_waiters();
-                }
-                Ok(After::ReadAgain { order, dirty }) => act.pending.put_back(order, dirty),
-                Ok(After::Nothing) => {}
-                Err(failure) => act.start_over(&failure),
-            }
-            ctx.address().do_send(Continue);
-        }));
-    }
-
-    /// Whether the connection works, for people who asked for a check.
-    fn connection(&self) -> Result<(), AskError> {
-        match self.turn.as_ref().map(|turn| &turn.store.health) {
-            Some(StoreHealth { connection: Connection::Reconnect, reason, .. }) => {
-                let why = reason.clone().unwrap_or_else(|| "the cart refused".to_owned());
-                Err(AskError::Refused(why))
-            }
-            _ => Ok(()),
-        }
-    }
-
     // === The store's row ===
 
     fn adopt(&mut self, row: StoreRow) {
@@ -397,22 +283,23 @@ impl Store {
         let connected =
             turn.store.health.connection == Connection::Ok && turn.store.disconnected_at.is_none();
         let setback = (self.setback.until > now).then_some(self.setback.until);
-        // What waits for the call in flight needs no waking: its answer comes as a turn.
-        let calls = if self.calling {
+        // What waits for a call in flight needs no waking: its answer comes as a turn.
+        let calls = if !self.flight.has_room(turn) || (self.flight.any() && self.wants_check()) {
             None
         } else if self.wants_check() {
             Some(outside(now))
         } else if turn.store.paused || !connected {
             None
         } else {
-            let dues = [self.pending.next_due(), turn.store.token_due];
-            dues.into_iter().flatten().min().map(outside)
+            let quota = self.quota.ready_at(self.flight.count(), now);
+            let reads = self.pending.next_due().map(|due| due.max(quota));
+            [reads, turn.store.token_due].into_iter().flatten().min().map(outside)
         };
         if let Some(due) = [setback, calls].into_iter().flatten().min() {
             self.resources.timer.wake_at(self.entry.id, due);
         }
         self.entry.set_waiting(self.pending.len() + self.checks.len());
-        let may_go = !self.calling
+        let may_go = !self.flight.any()
             && !self.wants_check()
             && (turn.store.paused || (setback.is_none() && self.pending.len() == 0));
         if may_go {

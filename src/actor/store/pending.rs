@@ -3,11 +3,11 @@
 //! The coalescing rule: the answer to a fetch closes exactly the events of its order that were known
 //! when it was sent; an event that comes later makes the order pending again and fetches again.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::channel::OrderRef;
-use crate::domain::{Position, Timestamp};
+use crate::domain::{CartOrderId, Position, Timestamp};
 
 /// An open event that waits for its order to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub(super) struct Dirty {
     pub(super) events: Vec<Waiting>,
     /// Not before this instant.
     pub(super) due: Timestamp,
+    /// A list did not tell of it: it has to be read by itself.
+    pub(super) alone: bool,
 }
 
 /// The orders to read, at most one read of each at a time.
@@ -44,6 +46,8 @@ pub(super) struct Pending {
     later: BTreeSet<(Timestamp, OrderRef)>,
     /// Those that are due, by their oldest event.
     ready: BTreeSet<(Position, OrderRef)>,
+    /// Those that are being read. What comes for them meanwhile waits until that read has ended.
+    reading: HashSet<OrderRef>,
 }
 
 impl Pending {
@@ -57,13 +61,44 @@ impl Pending {
                 dirty.due = dirty.due.min(due);
                 dirty
             }
-            None => Dirty { events: vec![event], due },
+            None => Dirty { events: vec![event], due, alone: false },
         };
         self.put(order, dirty);
     }
 
-    /// Takes the order that has waited longest among those that are due.
+    /// Takes the order that has waited longest among those that are due. Until it is put back or
+    /// settled it is being read.
     pub(super) fn take_due(&mut self, now: Timestamp) -> Option<(OrderRef, Dirty)> {
+        self.ripen(now);
+        let (_, order) = self.ready.first()?.clone();
+        self.begin(&order)
+    }
+
+    /// Takes those that `choose` picks among the due ones that a list may tell of.
+    pub(super) fn take_together(
+        &mut self,
+        now: Timestamp,
+        choose: impl FnOnce(&[CartOrderId]) -> Vec<CartOrderId>,
+    ) -> Vec<(OrderRef, Dirty)> {
+        self.ripen(now);
+        let listed = self.ready.iter().filter_map(|(_, order)| match order {
+            OrderRef::Id(id) if self.orders.get(order).is_some_and(|dirty| !dirty.alone) => {
+                Some(id.clone())
+            }
+            _ => None,
+        });
+        let due: Vec<CartOrderId> = listed.collect();
+        choose(&due).into_iter().filter_map(|id| self.begin(&OrderRef::Id(id))).collect()
+    }
+
+    fn begin(&mut self, order: &OrderRef) -> Option<(OrderRef, Dirty)> {
+        let dirty = self.take(order)?;
+        self.reading.insert(order.clone());
+        Some((order.clone(), dirty))
+    }
+
+    /// Finds those that are due by now.
+    fn ripen(&mut self, now: Timestamp) {
         while let Some((due, order)) = self.later.pop_first() {
             if due > now {
                 self.later.insert((due, order));
@@ -73,13 +108,20 @@ impl Pending {
                 self.ready.insert((dirty.first(), order));
             }
         }
-        let (_, order) = self.ready.first()?.clone();
-        let dirty = self.take(&order)?;
-        Some((order, dirty))
+    }
+
+    /// The read of an order has ended without a word on its events: the journal still has them.
+    pub(super) fn ended(&mut self, order: &OrderRef) {
+        if self.reading.remove(order)
+            && let Some(meanwhile) = self.take(order)
+        {
+            self.put(order.clone(), meanwhile);
+        }
     }
 
     /// Puts an order back whose read did not succeed, together with what came meanwhile.
     pub(super) fn put_back(&mut self, order: OrderRef, mut dirty: Dirty) {
+        self.reading.remove(&order);
         if let Some(meanwhile) = self.take(&order) {
             let known: BTreeSet<_> = dirty.events.iter().map(|event| event.position).collect();
             dirty.due = dirty.due.min(meanwhile.due);
@@ -93,6 +135,7 @@ impl Pending {
     /// These events have ended. The journal may have been read again while their order was read, and
     /// they must not be read for a second time.
     pub(super) fn settled(&mut self, order: &OrderRef, events: &[Position]) {
+        self.reading.remove(order);
         let Some(mut dirty) = self.take(order) else { return };
         dirty.events.retain(|event| !events.contains(&event.position));
         if !dirty.events.is_empty() {
@@ -112,15 +155,17 @@ impl Pending {
         self.orders.len()
     }
 
-    /// Forgets everything; the journal still has it.
+    /// Forgets everything but what is being read; the journal still has it.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { reading: std::mem::take(&mut self.reading), ..Self::default() };
     }
 
     fn put(&mut self, order: OrderRef, mut dirty: Dirty) {
         let settles_from = dirty.events.iter().filter_map(|event| event.settles_from).max();
         dirty.due = dirty.due.max(settles_from.unwrap_or_default());
-        self.later.insert((dirty.due, order.clone()));
+        if !self.reading.contains(&order) {
+            self.later.insert((dirty.due, order.clone()));
+        }
         self.orders.insert(order, dirty);
     }
 
@@ -187,10 +232,48 @@ mod tests {
         pending.add(id("a"), event(1), Timestamp(0));
         let (order, dirty) = pending.take_due(Timestamp(0)).unwrap();
         pending.add(id("a"), event(2), Timestamp(0));
-        assert_eq!(pending.take_due(Timestamp(0)).unwrap().1.events, vec![event(2)]);
+        assert_eq!(pending.take_due(Timestamp(0)), None, "never two reads of one order at once");
+        assert_eq!(pending.next_due(), None);
+        pending.settled(&order, &[Position(1)]);
+        let (order, dirty) = {
+            assert_eq!(dirty.events, vec![event(1)]);
+            pending.take_due(Timestamp(0)).unwrap()
+        };
+        assert_eq!(dirty.events, vec![event(2)]);
+        pending.add(id("a"), event(3), Timestamp(0));
         pending.put_back(order, dirty.later(Timestamp(0), Duration::from_secs(5)));
+        assert_eq!(pending.take_due(Timestamp(0)).unwrap().1.events, vec![event(2), event(3)]);
+    }
+
+    #[test]
+    fn what_a_list_may_tell_is_taken_together_and_what_it_lacked_is_not() {
+        let mut pending = Pending::default();
+        for (order, position) in [("1", 1), ("2", 2), ("3", 3)] {
+            pending.add(id(order), event(position), Timestamp(0));
+        }
+        pending.add(OrderRef::Name("#9".to_owned()), event(4), Timestamp(0));
+        let (order, dirty) = pending.take_due(Timestamp(0)).unwrap();
+        assert_eq!(order, id("1"));
+        pending.put_back(order, Dirty { alone: true, ..dirty });
+        let taken = pending.take_together(Timestamp(0), |due| {
+            assert_eq!(due, ["2".into(), "3".into()]);
+            due.to_vec()
+        });
+        assert_eq!(taken.len(), 2);
+        assert_eq!(pending.take_due(Timestamp(0)).unwrap().0, id("1"));
+    }
+
+    #[test]
+    fn a_read_that_came_to_nothing_lets_go_of_its_order() {
+        let mut pending = Pending::default();
+        pending.add(id("a"), event(1), Timestamp(0));
+        let (order, _in_flight) = pending.take_due(Timestamp(0)).unwrap();
+        // Memory was dropped, and the journal was read again.
+        pending.clear();
+        pending.add(id("a"), event(1), Timestamp(0));
         assert_eq!(pending.take_due(Timestamp(0)), None);
-        assert_eq!(pending.next_due(), Some(Timestamp(5_000_000)));
+        pending.ended(&order);
+        assert_eq!(pending.take_due(Timestamp(0)).unwrap().1.events, vec![event(1)]);
     }
 
     #[test]

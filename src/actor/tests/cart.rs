@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use crate::channel::{
-    Access, Channel, ChannelError, Credentials, Decoded, DeliveryHead, OrderRef, ScopeGap,
+    Access, Budget, Channel, ChannelError, Credentials, Decoded, DeliveryHead, OrderRef, ScopeGap,
     SigningKeys, Subscription, Token, Verdict,
 };
 use crate::domain::{
@@ -44,7 +44,28 @@ struct Script {
     tokens: u32,
     token_life: Option<Duration>,
     refuses_tokens: bool,
+    /// Reads at once; 0 stands for one.
+    at_once: usize,
+    /// From so many due orders on they are read by list; 0: never.
+    lists_from: usize,
+    /// Orders that lists leave out.
+    unlisted: Vec<CartOrderId>,
+    /// The orders of each list that was asked for.
+    lists: Vec<Vec<CartOrderId>>,
+    /// How long each read takes.
+    latency: Duration,
+    quota: Option<Window>,
     subscriptions: Vec<Subscription>,
+}
+
+/// A quota of calls, and what was asked beyond it.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    quota: u32,
+    left: u32,
+    length: Duration,
+    ends: tokio::time::Instant,
+    overdrawn: u32,
 }
 
 struct Gate {
@@ -107,6 +128,58 @@ impl Cart {
         self.script(|s| s.refuses_tokens = refuses);
     }
 
+    /// So many reads of a store may be made at once.
+    pub(crate) fn reads_at_once(&self, reads: usize) {
+        self.script(|s| s.at_once = reads);
+    }
+
+    /// Orders are read by list from so many on; lists leave some out.
+    pub(crate) fn lists(&self, from: usize, unlisted: &[u32]) {
+        let unlisted = unlisted.iter().map(|id| CartOrderId(id.to_string())).collect();
+        self.script(|s| (s.lists_from, s.unlisted) = (from, unlisted));
+    }
+
+    /// How many orders each list was asked for.
+    pub(crate) fn listed(&self) -> Vec<usize> {
+        self.script(|s| s.lists.iter().map(Vec::len).collect())
+    }
+
+    /// Every read takes so long.
+    pub(crate) fn takes(&self, latency: Duration) {
+        self.script(|s| s.latency = latency);
+    }
+
+    /// Allows so many calls in a window of that length.
+    pub(crate) fn allows(&self, quota: u32, length: Duration) {
+        let ends = tokio::time::Instant::now() + length;
+        self.script(|s| s.quota = Some(Window { quota, left: quota, length, ends, overdrawn: 0 }));
+    }
+
+    /// Calls beyond the quota.
+    pub(crate) fn overdrawn(&self) -> u32 {
+        self.script(|s| s.quota.map_or(0, |window| window.overdrawn))
+    }
+
+    /// Takes a call off the quota and tells what is left, as answers do.
+    fn spend(&self, access: &Access) -> Result<(), ChannelError> {
+        self.script(|s| {
+            let Some(window) = &mut s.quota else { return Ok(()) };
+            let now = tokio::time::Instant::now();
+            if now >= window.ends {
+                (window.left, window.ends) = (window.quota, now + window.length);
+            }
+            let resets_in = window.ends - now;
+            if window.left == 0 {
+                window.overdrawn += 1;
+                access.meter.note(Budget { quota: window.quota, left: 0, resets_in });
+                return Err(ChannelError::Throttled { after: resets_in });
+            }
+            window.left -= 1;
+            access.meter.note(Budget { quota: window.quota, left: window.left, resets_in });
+            Ok(())
+        })
+    }
+
     /// Reads wait from now on, until [`Cart::let_pass`].
     pub(crate) fn close_gate(&self) {
         self.gate.closed.store(true, Ordering::SeqCst);
@@ -115,6 +188,20 @@ impl Cart {
     /// Lets so many reads pass.
     pub(crate) fn let_pass(&self, reads: usize) {
         self.gate.passes.add_permits(reads);
+    }
+}
+
+impl Cart {
+    /// What every read goes through: the gate, the quota, the time it takes.
+    async fn pass(&self, access: &Access) -> Result<(), ChannelError> {
+        if self.gate.closed.load(Ordering::SeqCst) {
+            self.gate.passes.acquire().await.unwrap().forget();
+        }
+        let latency = self.script(|s| s.latency);
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        self.spend(access)
     }
 }
 
@@ -237,9 +324,7 @@ impl Channel for Cart {
             let replies = s.replies.get_mut(&access.domain).filter(|r| !r.is_empty());
             replies.map_or(Reply::Truth, |replies| replies.remove(0))
         });
-        if self.gate.closed.load(Ordering::SeqCst) {
-            self.gate.passes.acquire().await.unwrap().forget();
-        }
+        self.pass(access).await?;
         match reply {
             Reply::Truth => Ok(self.script(|s| {
                 let found = s.orders.values().find(|order| match which {
@@ -254,6 +339,28 @@ impl Channel for Cart {
             Reply::Hang => std::future::pending().await,
             Reply::Panic => panic!("the code that reads orders crashes"),
         }
+    }
+
+    fn calls_at_once(&self) -> usize {
+        self.script(|s| s.at_once.max(1))
+    }
+
+    fn together(&self, due: &[CartOrderId]) -> Vec<CartOrderId> {
+        let from = self.script(|s| s.lists_from);
+        if from == 0 || due.len() < from { Vec::new() } else { due.to_vec() }
+    }
+
+    async fn fetch_many(
+        &self,
+        access: &Access,
+        ids: &[CartOrderId],
+    ) -> Result<Vec<Sighting>, ChannelError> {
+        self.script(|s| s.lists.push(ids.to_vec()));
+        self.pass(access).await?;
+        Ok(self.script(|s| {
+            let listed = |id: &&CartOrderId| !s.unlisted.contains(id);
+            ids.iter().filter(listed).filter_map(|id| s.orders.get(id).cloned()).collect()
+        }))
     }
 
     fn absence_is_proof(&self, _: &[String], _: Option<Timestamp>, _: Timestamp) -> bool {

@@ -3,6 +3,7 @@
 
 pub(crate) mod cart;
 mod crashes;
+mod pipeline;
 mod reads;
 mod turns;
 pub(crate) mod world;

@@ -78,7 +78,6 @@ trait Said: Sized {
     fn edited(self, note: &str) -> Self;
     fn quantity(self, units: u32) -> Self;
     fn with_line(self, id: &str, sku: &str, units: u32) -> Self;
-    fn without_line(self, id: &str) -> Self;
 }
 
 impl Said for Sighting {
@@ -125,11 +124,6 @@ impl Said for Sighting {
         line.sku = Some(sku.to_owned());
         line.quantity = units;
         self.content.lines.push(line);
-        added_up(self)
-    }
-
-    fn without_line(mut self, id: &str) -> Self {
-        self.content.lines.retain(|line| line.cart_line_id != id);
         added_up(self)
     }
 }

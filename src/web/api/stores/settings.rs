@@ -174,7 +174,8 @@ mod tests {
         assert_eq!(pointers, ["/rules/cancells", "/rules/cancels"]);
         assert_eq!(problem.kind(), Kind::Malformed);
 
-        let problem = merge(&json!({"import_statuses": ["payed"], "archives": "cancel"})).unwrap_err();
+        let problem =
+            merge(&json!({"import_statuses": ["payed"], "archives": "cancel"})).unwrap_err();
         assert_eq!((problem.kind(), problem.errors().len()), (Kind::Invalid, 2));
     }
 }
