@@ -21,6 +21,12 @@ pub enum AskError {
     /// An impossible step, in words (R18).
     #[error("{0}")]
     Refused(String),
+    /// What was given cannot be right for this order, in words.
+    #[error("{0}")]
+    Invalid(String),
+    /// It was asked of a revision that is no longer the present one (R30), in words.
+    #[error("{0}")]
+    Changed(String),
     /// Somebody else changed it at the same time: read again and decide anew.
     #[error("it was changed by somebody else at the same moment; look at it again")]
     Conflict,

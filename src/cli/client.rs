@@ -64,6 +64,23 @@ impl Client {
         self.call(Method::POST, path, Some(body)).await.map(|(_, body)| body)
     }
 
+    /// Reads a thing together with its `ETag`.
+    pub(super) async fn get_tagged(&self, path: &str) -> Result<(String, Value), CliError> {
+        let (status, tag, answer) = self.send(Method::GET, path, None, None).await?;
+        if status.is_success() { Ok((tag, answer)) } else { Err(problem(status, &answer)) }
+    }
+
+    /// Does something to what was read with that `ETag`, and to nothing newer.
+    pub(super) async fn post_if(
+        &self,
+        path: &str,
+        body: &Value,
+        tag: &str,
+    ) -> Result<Value, CliError> {
+        let (status, _, answer) = self.send(Method::POST, path, Some(body), Some(tag)).await?;
+        if status.is_success() { Ok(answer) } else { Err(problem(status, &answer)) }
+    }
+
     /// Any request; problems become errors.
     pub(super) async fn call(
         &self,
@@ -82,6 +99,18 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> Result<(StatusCode, Value), CliError> {
+        let (status, _, answer) = self.send(method, path, body, None).await?;
+        Ok((status, answer))
+    }
+
+    /// Any request: status, `ETag` and body of its answer.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        tag: Option<&str>,
+    ) -> Result<(StatusCode, String, Value), CliError> {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -89,10 +118,15 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
+        if let Some(tag) = tag {
+            request = request.header("If-Match", tag);
+        }
         let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
+        let tag = answer.headers().get("ETag").and_then(|tag| tag.to_str().ok());
+        let tag = tag.unwrap_or_default().to_owned();
         let text = answer.text().await.map_err(|error| self.unreachable(&error))?;
-        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+        Ok((status, tag, serde_json::from_str(&text).unwrap_or(Value::String(text))))
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> CliError {

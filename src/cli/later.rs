@@ -12,8 +12,6 @@ pub(super) enum Command {
     Restore(Anything),
     /// Not in this build yet: run tasks once.
     Sync(Anything),
-    /// Not in this build yet: review what changed in the cart.
-    Revision(Anything),
     /// Not in this build yet: products and stock.
     Product(Anything),
 }
@@ -30,7 +28,6 @@ pub(super) fn run(command: &Command) -> Result<Exit, CliError> {
         Command::Backup(_) => "backup",
         Command::Restore(_) => "restore",
         Command::Sync(_) => "sync",
-        Command::Revision(_) => "revision",
         Command::Product(_) => "product",
     };
     Err(refuse(name))

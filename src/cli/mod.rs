@@ -20,6 +20,7 @@ mod later;
 mod migrate;
 mod order;
 mod output;
+mod revision;
 mod serve;
 mod simulate;
 mod store;
@@ -95,6 +96,9 @@ enum Command {
     /// Orders.
     #[command(subcommand)]
     Order(order::Command),
+    /// What carts changed of orders: look, accept, reject.
+    #[command(subcommand)]
+    Revision(revision::Command),
     /// Events of the journal.
     #[command(subcommand)]
     Events(events::Command),
@@ -159,6 +163,7 @@ fn ask(command: Command, global: &Global) -> Result<Exit, CliError> {
             Command::Account(command) => account::run(command, global).await,
             Command::Store(command) => store::run(command, global).await,
             Command::Order(command) => order::run(command, global).await,
+            Command::Revision(command) => revision::run(command, global).await,
             Command::Events(command) => events::run(command, global).await,
             Command::Runs(command) => task::runs(command, global).await,
             Command::Autosync(args) => task::autosync(args, global).await,

@@ -1,12 +1,14 @@
 //! `order …`.
 
+use std::path::PathBuf;
+
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::client::Client;
 use super::output::{cell, data, json as print_json, rows, table, talk};
-use super::{CliError, Exit, Global, later};
+use super::{CliError, Exit, Global};
 
 /// Sub-commands of `order`. An order is named by its id, our number, or the cart's number or id.
 #[derive(Debug, clap::Subcommand)]
@@ -77,8 +79,8 @@ pub(super) enum Command {
         /// Which order.
         order: String,
     },
-    /// Not in this build yet: edit lines, address or note.
-    Edit(later::Anything),
+    /// Change lines, address or note of an open order.
+    Edit(Box<Edit>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,15 +94,55 @@ pub(super) struct List {
     /// Only with this flag.
     #[arg(long)]
     flag: Option<String>,
+    /// Only those with a change of the cart that waits for a decision.
+    #[arg(long)]
+    has_revision: bool,
     /// At most so many.
     #[arg(long, default_value_t = 50)]
     limit: u16,
 }
 
-pub(super) async fn run(command: Command, global: &Global) -> Result<Exit, CliError> {
-    if let Command::Edit(_) = command {
-        return Err(later::refuse("order edit"));
+#[derive(Debug, clap::Args)]
+pub(super) struct Edit {
+    /// Which order.
+    order: String,
+    /// A line's new quantity, as LINE=QUANTITY; 0 removes the line. LINE is its cart_line_id.
+    #[arg(long, value_name = "LINE=QUANTITY", value_parser = quantity)]
+    set: Vec<(String, u32)>,
+    /// A line to add, as QUANTITY,PRICE,NAME or QUANTITY,PRICE,NAME,SKU.
+    #[arg(long, value_name = "QUANTITY,PRICE,NAME[,SKU]", value_parser = added)]
+    add: Vec<Value>,
+    /// The new note.
+    #[arg(long, conflicts_with = "no_note")]
+    note: Option<String>,
+    /// Take the note away.
+    #[arg(long)]
+    no_note: bool,
+    /// A JSON file with the new address: name, address1, city, zip, country_code …
+    #[arg(long, value_name = "FILE")]
+    address_file: Option<PathBuf>,
+}
+
+fn quantity(text: &str) -> Result<(String, u32), String> {
+    let (line, quantity) = text.rsplit_once('=').ok_or("write LINE=QUANTITY")?;
+    let quantity = quantity.parse().map_err(|_| format!("{quantity:?} is no quantity"))?;
+    Ok((line.to_owned(), quantity))
+}
+
+fn added(text: &str) -> Result<Value, String> {
+    let parts: Vec<&str> = text.splitn(4, ',').map(str::trim).collect();
+    let ([quantity, price, name] | [quantity, price, name, _]) = parts.as_slice() else {
+        return Err("write QUANTITY,PRICE,NAME or QUANTITY,PRICE,NAME,SKU".to_owned());
+    };
+    let quantity: u32 = quantity.parse().map_err(|_| format!("{quantity:?} is no quantity"))?;
+    let mut line = json!({"name": name, "quantity": quantity, "unit_price": price});
+    if let Some(sku) = parts.get(3) {
+        line["sku"] = json!(sku);
     }
+    Ok(line)
+}
+
+pub(super) async fn run(command: Command, global: &Global) -> Result<Exit, CliError> {
     let client = Client::new(global)?;
     match command {
         Command::List(list) => show_list(&client, &list).await,
@@ -133,11 +175,11 @@ pub(super) async fn run(command: Command, global: &Global) -> Result<Exit, CliEr
         Command::Archive { order } => act(&client, &order, "archive", &json!({})).await,
         Command::Unarchive { order } => act(&client, &order, "unarchive", &json!({})).await,
         Command::ImportAnyway { order } => act(&client, &order, "import-anyway", &json!({})).await,
-        Command::Edit(_) => Err(later::refuse("order edit")),
+        Command::Edit(change) => edit(&client, &change).await,
     }
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
@@ -147,6 +189,9 @@ async fn show_list(client: &Client, list: &List) -> Result<Exit, CliError> {
         if let Some(value) = value {
             path = format!("{path}&{name}={}", escape(value));
         }
+    }
+    if list.has_revision {
+        path.push_str("&has_revision=true");
     }
     let page = client.get(&path).await?;
     client.show(&page, || {
@@ -167,7 +212,7 @@ async fn show_list(client: &Client, list: &List) -> Result<Exit, CliError> {
 }
 
 /// The one order that a word names.
-async fn find(client: &Client, word: &str) -> Result<Value, CliError> {
+pub(super) async fn find(client: &Client, word: &str) -> Result<Value, CliError> {
     if word.starts_with("ord_") {
         return client.get(&format!("/api/v1/orders/{}", escape(word))).await;
     }
@@ -195,6 +240,37 @@ async fn act(client: &Client, order: &str, verb: &str, body: &Value) -> Result<E
             "{} is {status}. Its story: instasync order why {id}",
             cell(&changed, "order_number")
         ));
+    });
+    Ok(Exit::Ok)
+}
+
+async fn edit(client: &Client, edit: &Edit) -> Result<Exit, CliError> {
+    let mut body = json!({});
+    let set =
+        edit.set.iter().map(|(line, quantity)| json!({"cart_line_id": line, "quantity": quantity}));
+    let lines: Vec<Value> = set.chain(edit.add.iter().cloned()).collect();
+    if !lines.is_empty() {
+        body["lines"] = Value::Array(lines);
+    }
+    if edit.no_note {
+        body["note"] = Value::Null;
+    } else if let Some(note) = &edit.note {
+        body["note"] = json!(note);
+    }
+    if let Some(file) = &edit.address_file {
+        let unreadable = |why: String| {
+            CliError::new(Exit::Error, format!("{} cannot be read: {why}", file.display()))
+        };
+        let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
+        body["shipping_address"] =
+            serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+    }
+    let order = find(client, &edit.order).await?;
+    let path = format!("/api/v1/orders/{}", escape(&cell(&order, "id")));
+    let (_, changed) = client.call(reqwest::Method::PATCH, &path, Some(&body)).await?;
+    client.show(&changed, || {
+        let (number, total) = (cell(&changed, "order_number"), cell(&changed, "totals.total"));
+        talk(&format!("{number} is changed; its total is {total} {}.", cell(&changed, "currency")));
     });
     Ok(Exit::Ok)
 }
@@ -251,6 +327,28 @@ fn tell(found: &Value) {
         match line {
             Value::String(text) => data(text),
             entry => data(&format!("{}  {}", cell(entry, "at"), cell(entry, "text"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_given_in_short() {
+        assert_eq!(quantity("71=3"), Ok(("71".to_owned(), 3)));
+        assert_eq!(quantity("local:1=0"), Ok(("local:1".to_owned(), 0)));
+        for wrong in ["71", "71=", "71=-1", "71=two"] {
+            assert!(quantity(wrong).is_err(), "{wrong}");
+        }
+        let line = added("2, 12.50, Gift box, BOX").unwrap();
+        let expected =
+            json!({"quantity": 2, "unit_price": "12.50", "name": "Gift box", "sku": "BOX"});
+        assert_eq!(line, expected);
+        assert_eq!(added("1,3,Card").unwrap()["sku"], Value::Null);
+        for wrong in ["", "1,2", "x,1,Card"] {
+            assert!(added(wrong).is_err(), "{wrong}");
         }
     }
 }

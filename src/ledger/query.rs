@@ -62,6 +62,8 @@ pub struct OrderFilter {
     pub updated_after: Option<Timestamp>,
     /// With this flag up.
     pub flag: Option<Flag>,
+    /// With or without a change of the cart that waits for a person (R30).
+    pub has_revision: Option<bool>,
     /// How it is sorted.
     pub sort: OrderSort,
     /// Begins after this row.
@@ -81,6 +83,7 @@ impl OrderFilter {
             q: None,
             updated_after: None,
             flag: None,
+            has_revision: None,
             sort: OrderSort::default(),
             after: None,
             limit,

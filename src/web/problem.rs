@@ -46,6 +46,7 @@ pub enum Kind {
     Invalid,
     CartRefused,
     KeyReused,
+    MatchNeeded,
     TooMany,
     Internal,
     Unavailable,
@@ -54,7 +55,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of their statuses.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Malformed,
         Self::Unauthorized,
         Self::Forbidden,
@@ -72,6 +73,7 @@ impl Kind {
         Self::Invalid,
         Self::CartRefused,
         Self::KeyReused,
+        Self::MatchNeeded,
         Self::TooMany,
         Self::Internal,
         Self::Unavailable,
@@ -213,6 +215,13 @@ impl Kind {
                 "The Idempotency-Key belongs to another request",
                 "The key was used within 24 hours for a request with another path or body. Use a \
                  new key for a new request.",
+            ),
+            Self::MatchNeeded => (
+                "precondition-required",
+                428,
+                "The request must say what it was decided on",
+                "Several people may decide about the same thing. Read it first and send the ETag \
+                 you got as If-Match, so that nothing is decided that you have not seen.",
             ),
             Self::TooMany => (
                 "too-many-attempts",
@@ -428,6 +437,8 @@ impl From<AskError> for Problem {
         match error {
             AskError::Unknown(what) => Self::not_found(what),
             AskError::Refused(why) => Self::new(Kind::Conflict, why),
+            AskError::Invalid(why) => Self::new(Kind::Invalid, why),
+            AskError::Changed(why) => Self::new(Kind::Changed, why),
             AskError::Conflict => Self::new(Kind::Conflict, sentence(&error)),
             AskError::Busy | AskError::Unavailable(_) | AskError::Deadline(_) => {
                 Self::new(Kind::Unavailable, sentence(&error))

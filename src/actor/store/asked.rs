@@ -1,7 +1,7 @@
 //! What persons and tools ask of an order, as a turn of its own.
 
 use crate::actor::handle::{Ask, AskError};
-use crate::domain::Order;
+use crate::domain::{Objection, Order, Refusal};
 
 use super::turn::{Turn, TurnFailed};
 
@@ -21,7 +21,7 @@ pub(super) async fn obey(
         return (Err(AskError::Conflict), Ok(()));
     }
     if let Err(refusal) = draft.asked(id, &ask.command, &ask.by) {
-        return (Err(AskError::Refused(refusal.sentence)), Ok(()));
+        return (Err(refused(refusal)), Ok(()));
     }
     let after = draft.order(id).cloned();
     let Some((commit, outcomes)) = draft.finish() else {
@@ -33,5 +33,13 @@ pub(super) async fn obey(
             (Err(AskError::Conflict), Err(TurnFailed::Refused(mismatch)))
         }
         Err(failure) => (Err(AskError::Unavailable(failure.to_string())), Err(failure)),
+    }
+}
+
+fn refused(Refusal { objection, sentence }: Refusal) -> AskError {
+    match objection {
+        Objection::Impossible => AskError::Refused(sentence),
+        Objection::Invalid => AskError::Invalid(sentence),
+        Objection::Changed => AskError::Changed(sentence),
     }
 }

@@ -67,4 +67,5 @@ fn matches(filter: &OrderFilter, order: &Order) -> bool {
         && filter.q.as_ref().is_none_or(|q| terms(order).contains(&term(q)))
         && filter.updated_after.is_none_or(|after| order.updated_at > after)
         && filter.flag.is_none_or(|flag| order.flags.has(flag))
+        && filter.has_revision.is_none_or(|has| order.cart_side.open_since.is_some() == has)
 }

@@ -256,7 +256,7 @@ async fn put_orders(
     for chunk in chunks(&kept) {
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
             "INSERT INTO orders (account_id, number, status, held_back, flags, created_at, \
-             updated_at, row_version, doc, terms, store_id, cart_order_id) ",
+             updated_at, row_version, doc, terms, revision_since, store_id, cart_order_id) ",
         );
         query.push_values(chunk, |mut row, Kept { order, doc, terms }| {
             row.push_bind(commit.account.0)
@@ -269,6 +269,7 @@ async fn put_orders(
                 .push_bind(order.row_version as i64)
                 .push_bind(doc.as_str())
                 .push_bind(terms.as_str())
+                .push_bind(order.cart_side.open_since.map(|since| since.0))
                 .push_bind(commit.store.0)
                 .push_bind(order.id.cart.0.as_str());
         });
@@ -277,7 +278,8 @@ async fn put_orders(
              number = excluded.number, status = excluded.status, held_back = excluded.held_back, \
              flags = excluded.flags, created_at = excluded.created_at, \
              updated_at = excluded.updated_at, row_version = excluded.row_version, \
-             doc = excluded.doc, terms = excluded.terms",
+             doc = excluded.doc, terms = excluded.terms, \
+             revision_since = excluded.revision_since",
         );
         query.build().execute(&mut *connection).await.map_err(failed)?;
     }

@@ -80,6 +80,7 @@ enum Path {
 }
 
 const ORDER_CHANGED: &str = "order_changed";
+const ORDER_TO_REVIEW: &str = "order_to_review";
 
 fn path(filter: &OrderFilter) -> Path {
     match filter {
@@ -88,6 +89,7 @@ fn path(filter: &OrderFilter) -> Path {
         // The cart's id is one of an order's terms: no need to ask store by store.
         OrderFilter { cart_order_id: Some(id), .. } => Path::Term(term(&id.0)),
         OrderFilter { sort: OrderSort::OldestChangeFirst, .. } => Path::Index(ORDER_CHANGED),
+        OrderFilter { has_revision: Some(true), .. } => Path::Index(ORDER_TO_REVIEW),
         OrderFilter { store: Some(_), .. } => Path::Index("order_of_store"),
         OrderFilter { flag: Some(_), .. } => Path::Index("order_flagged"),
         OrderFilter { status: Some(_), .. } => Path::Index("order_by_status"),
@@ -115,7 +117,7 @@ pub(super) fn page_query(filter: &OrderFilter) -> QueryBuilder<Sqlite> {
     }
     if let Some(store) = filter.store {
         // The plus: as a mere filter it does not spoil the order of an index that begins otherwise.
-        let mere = matches!(path, Path::Index(ORDER_CHANGED));
+        let mere = matches!(path, Path::Index(ORDER_CHANGED | ORDER_TO_REVIEW));
         query.push(if mere { " AND +o.store_id = " } else { " AND o.store_id = " });
         query.push_bind(store.0);
     }
@@ -135,6 +137,15 @@ pub(super) fn page_query(filter: &OrderFilter) -> QueryBuilder<Sqlite> {
     if let Some(flag) = filter.flag {
         query.push(" AND o.flags <> 0 AND o.flags & ").push_bind(i64::from(flag as u32));
         query.push(" <> 0");
+    }
+    match filter.has_revision {
+        Some(true) => {
+            query.push(" AND o.revision_since IS NOT NULL");
+        }
+        Some(false) => {
+            query.push(" AND o.revision_since IS NULL");
+        }
+        None => {}
     }
     if let Some(after) = filter.updated_after {
         query.push(" AND o.updated_at > ").push_bind(after.0);

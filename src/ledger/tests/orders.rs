@@ -48,6 +48,24 @@ async fn r13_held_back_orders_show_only_when_asked_for(
 
 #[rstest]
 #[tokio::test]
+async fn r30_orders_with_something_to_review_are_found(
+    #[values(Backend::Sqlite, Backend::Memory)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let store = world.connect("shop").await;
+    let mut waits = order(store, "2");
+    waits.cart_side.open_since = Some(waits.created_at);
+    world.book(store, &[order(store, "1"), waits.clone()]).await;
+    let with = |has| OrderFilter { has_revision: Some(has), ..all() };
+    assert_eq!(carts(&world, &with(true)).await, ["2"]);
+    assert_eq!(carts(&world, &with(false)).await, ["1"]);
+    assert_eq!(carts(&world, &OrderFilter { store: Some(store), ..with(true) }).await, ["2"]);
+    let oldest = OrderFilter { sort: OrderSort::OldestChangeFirst, ..with(true) };
+    assert_eq!(carts(&world, &oldest).await, ["2"]);
+}
+
+#[rstest]
+#[tokio::test]
 async fn q_finds_numbers_names_ids_and_mail_in_any_case(
     #[values(Backend::Sqlite, Backend::Memory)] backend: Backend,
 ) {

@@ -188,10 +188,17 @@ fn order_filter() -> impl Strategy<Value = OrderFilter> {
         option::weighted(0.2, select(WORDS.to_vec())),
         option::of(instant()),
         option::weighted(0.3, select(vec![Flag::Test, Flag::Archived])),
+        option::weighted(0.3, any::<bool>()),
     );
     let after = option::of((instant(), store(), cart()));
     (account(), conditions, sort, after, 1..5_usize).prop_map(
-        |(account, (store, status, cart_order_id, q, updated_after, flag), sort, after, limit)| {
+        |(
+            account,
+            (store, status, cart_order_id, q, updated_after, flag, has_revision),
+            sort,
+            after,
+            limit,
+        )| {
             OrderFilter {
                 account,
                 store,
@@ -200,6 +207,7 @@ fn order_filter() -> impl Strategy<Value = OrderFilter> {
                 q: q.map(str::to_owned),
                 updated_after,
                 flag,
+                has_revision,
                 sort,
                 after: after.map(|(at, store, cart_order_id)| OrderCursor {
                     at,

@@ -116,6 +116,11 @@ impl Fields {
         self.members.remove(name).filter(|value| !value.is_null())
     }
 
+    /// A member as it is, `null` too.
+    pub(super) fn given(&mut self, name: &str) -> Option<Value> {
+        self.members.remove(name)
+    }
+
     /// Whether it was given.
     pub(super) fn has(&self, name: &str) -> bool {
         self.members.get(name).is_some_and(|value| !value.is_null())

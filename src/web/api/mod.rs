@@ -11,6 +11,7 @@
 //! | [`stores`] | connecting, changing and disconnecting carts |
 //! | [`tasks`] | what serves each task of a store, told truthfully (R2, R44) |
 //! | [`orders`], [`events`], [`runs`] | what people and tools read and do |
+//! | [`revisions`] | what the cart changed of an order, and what people decide about it |
 //! | [`lookup`] | where is my order? (R48) |
 //! | [`attention`] | what only a person can mend (R50) |
 //! | [`accounts`], [`tokens`] | merchants, and who may ask |
@@ -27,6 +28,7 @@ mod lookup;
 mod openapi;
 mod orders;
 mod page;
+mod revisions;
 mod runs;
 mod scope;
 mod stores;
@@ -141,7 +143,10 @@ fn version_1(config: &mut web::ServiceConfig) {
         .service(at("/stores/{store}/tasks", [web::get().to(tasks::list), web::put().to(not_yet)]))
         .service(at("/stores/{store}/orders/fetch", [web::post().to(orders::fetch)]))
         .service(at("/orders", [web::get().to(orders::list)]))
-        .service(at("/orders/{id}", [web::get().to(orders::show), web::patch().to(not_yet)]))
+        .service(at("/orders/{id}", [web::get().to(orders::show), web::patch().to(orders::edit)]))
+        .service(at("/orders/{id}/revision", [web::get().to(revisions::show)]))
+        .service(at("/orders/{id}/revision/accept", [web::post().to(revisions::accept)]))
+        .service(at("/orders/{id}/revision/reject", [web::post().to(revisions::reject)]))
         .service(at("/orders/{id}/timeline", [web::get().to(orders::timeline)]))
         .service(at("/orders/{id}/cancel", [web::post().to(orders::cancel)]))
         .service(at("/orders/{id}/restore", [web::post().to(orders::restore)]))
@@ -182,8 +187,6 @@ const LATER: &[&str] = &[
     "/stores/{store}/orders/re-examine",
     "/runs/{id}/cancel",
     "/runs/{id}/confirm",
-    "/orders/{id}/revision",
-    "/orders/{id}/revision/{verdict}",
     "/products",
     "/products/{sku}",
     "/products/{sku}/{rest:.*}",

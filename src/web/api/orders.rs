@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::input::{Fields, Params};
@@ -10,7 +11,10 @@ use super::view::{EntryView, OrderView, RunView};
 use super::{Api, Scope, version};
 use crate::actor::{Ask, AskError, Fetched};
 use crate::channel::OrderRef;
-use crate::domain::{CartOrderId, Command, Flag, Order, OrderId, Status, Timestamp, Tracking};
+use crate::domain::{
+    Address, CartOrderId, Command, Edit, Flag, LineEdit, Order, OrderId, Status, Timestamp,
+    Tracking,
+};
 use crate::ledger::{OrderCursor, OrderFilter, OrderSort, Role};
 use crate::web::cursor::Cursors;
 use crate::web::problem::{Kind, Problem};
@@ -28,7 +32,7 @@ const MAX_TEXT: usize = 500;
     ("cart_order_id" = Option<String>, Query, description = "The cart's id"),
     ("q" = Option<String>, Query, description = "Cart number, our number, cart id or e-mail"),
     ("updated_after" = Option<String>, Query, description = "RFC 3339"),
-    ("has_revision" = Option<bool>, Query, description = "No order has one in this build"),
+    ("has_revision" = Option<bool>, Query, description = "With, or without, a change of the cart that waits for a decision"),
     ("flag" = Option<String>, Query, description = "With this flag up"),
     ("limit" = Option<u16>, Query, minimum = 1, maximum = 200),
     ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
@@ -47,13 +51,13 @@ pub(super) async fn list(
     filter.updated_after =
         params.parse("updated_after", "a time such as 2026-11-20T14:00:00Z", Timestamp::parse);
     filter.flag = params.parse("flag", "a flag of orders", Flag::parse);
-    let has_revision = params.parse("has_revision", "true or false", |text| text.parse().ok());
+    filter.has_revision = params.parse("has_revision", "true or false", |text| text.parse().ok());
     if filter.updated_after.is_some() {
         filter.sort = OrderSort::OldestChangeFirst;
     }
     let filters = (
         (scope.account(), &slug, filter.status, &filter.cart_order_id, &filter.q),
-        (filter.updated_after, filter.flag.map(Flag::as_str), has_revision),
+        (filter.updated_after, filter.flag.map(Flag::as_str), filter.has_revision),
     );
     let cursors = Cursors::of(&api.desk.vault, LIST, &filters);
     filter.after = begins_after::<OrderCursor>(&mut params, &cursors);
@@ -61,10 +65,6 @@ pub(super) async fn list(
     if let Some(slug) = &slug {
         let store = api.store(&scope, slug)?;
         (filter.account, filter.store) = (store.account, Some(store.id));
-    }
-    // Revisions come with a later build; until then no order has one.
-    if has_revision == Some(true) {
-        return Ok(answer(&request, Vec::<OrderView>::new(), None));
     }
     let page = api.desk.ledger.order_page(&filter).await?;
     let next = page.rows.last().filter(|_| page.more).map(|last| {
@@ -107,14 +107,14 @@ pub(super) async fn timeline(
     Ok(HttpResponse::Ok().json(List { data }))
 }
 
-async fn order(api: &Api, scope: &Scope, id: &str) -> Result<Order, Problem> {
+pub(super) async fn order(api: &Api, scope: &Scope, id: &str) -> Result<Order, Problem> {
     let unknown = || Problem::not_found("order");
     let id: OrderId = id.parse().map_err(|()| unknown())?;
     let found = api.desk.ledger.order(&id).await?;
     found.filter(|order| scope.sees(order.account)).ok_or_else(unknown)
 }
 
-fn view(api: &Api, order: &Order) -> Result<OrderView, Problem> {
+pub(super) fn view(api: &Api, order: &Order) -> Result<OrderView, Problem> {
     let store = api.listing(order.id.store)?;
     Ok(OrderView::new(order, &store))
 }
@@ -190,6 +190,89 @@ pub(super) async fn ship(
 ) -> Result<HttpResponse, Problem> {
     act(&request, &api, &scope, &id, &body, |fields| {
         Command::Ship(ShipRequest::read(fields).tracking())
+    })
+    .await
+}
+
+/// The parts of an address.
+const ADDRESS_PARTS: [&str; 11] = [
+    "name",
+    "company",
+    "address1",
+    "address2",
+    "city",
+    "province",
+    "province_code",
+    "zip",
+    "country",
+    "country_code",
+    "phone",
+];
+
+/// What of an order is to be changed here; the rest stays. `null` takes address or note away.
+#[derive(Debug, ToSchema)]
+pub(super) struct EditRequest {
+    /// Lines: `{cart_line_id, quantity}` changes one (0 removes it), `{sku?, name, quantity,
+    /// unit_price}` adds one.
+    #[schema(value_type = Option<Vec<Object>>)]
+    lines: Vec<LineEdit>,
+    #[schema(value_type = Option<Object>)]
+    shipping_address: Option<Option<Address>>,
+    #[schema(value_type = Option<String>)]
+    note: Option<Option<String>>,
+}
+
+impl EditRequest {
+    fn read(fields: &mut Fields) -> Self {
+        let lines = fields.take("lines").map(serde_json::from_value::<Vec<LineEdit>>);
+        let lines = match lines {
+            Some(Ok(lines)) => lines,
+            Some(Err(_)) => {
+                fields.mistake::<()>(
+                    "lines",
+                    "must be a list of {cart_line_id, quantity} or {sku, name, quantity, unit_price}",
+                );
+                Vec::new()
+            }
+            None => Vec::new(),
+        };
+        let address = fields.given("shipping_address").map(|address| {
+            let parts = ADDRESS_PARTS;
+            let strange = address.as_object().and_then(|given| {
+                given.keys().find(|name| !parts.contains(&name.as_str())).cloned()
+            });
+            let address = serde_json::from_value::<Option<Address>>(address);
+            match (strange, address) {
+                (None, Ok(address)) => address,
+                _ => {
+                    let what = format!("must be null or have only texts of {}", parts.join(", "));
+                    fields.mistake("shipping_address", &what)
+                }
+            }
+        });
+        let note = fields.given("note").map(|note| match note {
+            Value::Null => None,
+            Value::String(note) => Some(note),
+            _ => fields.mistake("note", "must be text or null"),
+        });
+        Self { lines, shipping_address: address, note }
+    }
+}
+
+/// Edits lines, address or note of an open order; what is touched is locked against the cart (R29).
+#[utoipa::path(patch, path = "/api/v1/orders/{id}", tag = "orders",
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header)),
+    request_body = EditRequest, responses((status = 200, body = OrderView)))]
+pub(super) async fn edit(
+    request: HttpRequest,
+    api: web::Data<Api>,
+    scope: Scope,
+    id: web::Path<String>,
+    body: Bytes,
+) -> Result<HttpResponse, Problem> {
+    act(&request, &api, &scope, &id, &body, |fields| {
+        let EditRequest { lines, shipping_address, note } = EditRequest::read(fields);
+        Command::Edit(Box::new(Edit { lines, shipping_address, note }))
     })
     .await
 }

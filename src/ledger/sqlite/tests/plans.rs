@@ -46,7 +46,7 @@ async fn s12_every_list_of_orders_is_a_range_of_an_index() {
         cart_order_id: CartOrderId::from("1"),
     };
     // Each bit of the number is one condition: given or not.
-    for bits in 0..256_u32 {
+    for bits in 0..1024_u32 {
         let given = |bit: u32| bits & (1 << bit) != 0;
         let filter = OrderFilter {
             store: given(0).then_some(StoreId(1)),
@@ -56,6 +56,7 @@ async fn s12_every_list_of_orders_is_a_range_of_an_index() {
             flag: given(5).then_some(Flag::Test),
             sort: if given(6) { OrderSort::NewestFirst } else { OrderSort::OldestChangeFirst },
             after: given(7).then(cursor),
+            has_revision: given(8).then_some(given(9)),
             ..OrderFilter::of(AccountId(1), 50)
         };
         let found = plan_of(&ledger, &orders::page_query(&filter)).await;

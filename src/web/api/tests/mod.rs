@@ -6,6 +6,7 @@ mod idempotency;
 mod isolation;
 mod mending;
 mod orders;
+mod revisions;
 mod roles;
 mod sign_in;
 mod stores;

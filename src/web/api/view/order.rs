@@ -55,7 +55,7 @@ pub(in crate::web::api) struct OrderView {
     source: Option<String>,
     tracking: Option<TrackingView>,
     cart: CartView,
-    /// Whether a change of the cart waits for a decision; never in this build (R27).
+    /// Whether a change of the cart waits for a decision (R28).
     has_revision: bool,
 }
 
@@ -147,7 +147,7 @@ impl OrderView {
             source: content.source.clone(),
             tracking: order.tracking.as_ref().map(TrackingView::new),
             cart: CartView::new(&order.cart),
-            has_revision: false,
+            has_revision: order.cart_side.open_since.is_some(),
         }
     }
 }
