@@ -39,13 +39,15 @@ pub enum Fault {
     TokenRevoked,
     /// No token is accepted and none is given: the app was removed.
     AccessRefused,
-    /// Lists do not show what happened just now.
+    /// Reads do not show what happened just now (Shopify: lists; BigCommerce: single reads too).
     LaggingReads,
+    /// The API takes its time to answer.
+    SlowAnswers,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Duplicate,
         Self::Drop,
         Self::Delay,
@@ -61,6 +63,7 @@ impl Fault {
         Self::TokenRevoked,
         Self::AccessRefused,
         Self::LaggingReads,
+        Self::SlowAnswers,
     ];
 
     /// How long it lasts when nothing else is said.
@@ -70,6 +73,7 @@ impl Fault {
             Self::Reorder => 150,
             Self::StaleRetry => 3_000,
             Self::LaggingReads => 5_000,
+            Self::SlowAnswers => 200,
             // Longer than any caller waits.
             Self::Hang => 600_000,
             _ => 0,

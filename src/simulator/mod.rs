@@ -1,4 +1,4 @@
-//! A Shopify that speaks the real wire formats over HTTP, for the demo, tests and load.
+//! Carts that speak the real wire formats over HTTP, for the demo, tests and load.
 //!
 //! It is the outside judge: it knows nothing of the daemon but HTTP, and has its own model of
 //! orders, its own rendering of the formats and its own signatures. One simulator is one shop on a
@@ -14,8 +14,10 @@
 //! | [`faults`], [`cost`] | what goes wrong on purpose; the rate limit |
 //! | [`server`], [`control`] | its HTTP routes |
 //! | [`cart`] | the handle on all of it |
+//! | [`bigcommerce`] | a simulated BigCommerce, on a port of its own |
 //! | [`random`], [`time`] | repeatable chance; the shop's clock |
 
+pub mod bigcommerce;
 mod cart;
 mod catalogue;
 mod control;

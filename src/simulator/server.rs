@@ -151,14 +151,18 @@ fn answer(cart: &Cart, token: &str, body: &[u8]) -> (StatusCode, Value) {
 
 /// Faults that strike before anything is looked at.
 async fn trouble(cart: &Cart) -> Option<HttpResponse> {
-    let (hang, down, storm) = {
+    let (slow, hang, down, storm) = {
         let mut world = cart.world();
         let world = &mut *world;
         let mut strikes = |fault| world.faults.strikes(fault, &mut world.dice);
+        let slow = strikes(Fault::SlowAnswers);
         let hit = (strikes(Fault::Hang), strikes(Fault::ApiDown), strikes(Fault::TooManyRequests));
         let down = hit.1.map(|_| world.dice.pick(503, &[500, 502, 503]));
-        (hit.0, down, hit.2)
+        (slow, hit.0, down, hit.2)
     };
+    if let Some(span) = slow {
+        hang_for(cart, span).await;
+    }
     if let Some(span) = hang {
         hang_for(cart, span).await;
         return Some(HttpResponse::GatewayTimeout().finish());

@@ -1,0 +1,188 @@
+//! An order as V2 tells it: dates of RFC 2822, money with four places, links where nothing was
+//! asked to be included.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::super::time::At;
+use super::order::{Line, Order, State};
+
+/// Lines on one page, and so in one consignment of an answer.
+pub(super) const PAGE: usize = 50;
+
+/// What of an order is asked to be told in the same answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Include {
+    Nothing,
+    Consignments,
+    Lines,
+}
+
+/// `Tue, 05 Mar 2019 21:40:11 +0000`
+pub(super) fn date(at: At) -> String {
+    let at = Timestamp::from_microsecond(at.0).unwrap_or(Timestamp::UNIX_EPOCH);
+    at.to_zoned_datetime(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+}
+
+fn money(cents: i64) -> String {
+    let sign = if cents < 0 { "-" } else { "" };
+    format!("{sign}{}.{:02}00", cents.abs() / 100, cents.abs() % 100)
+}
+
+/// What is due beside 0 % tax: this store's prices hold none.
+pub(super) fn order(order: &Order, state: &State, hash: &str, include: Include) -> Value {
+    let id = order.id;
+    let link = |name: &str| {
+        json!({
+            "url": format!("https://api.bigcommerce.com/stores/{hash}/v2/orders/{id}/{name}"),
+            "resource": format!("/orders/{id}/{name}"),
+        })
+    };
+    let (first, last) = order.buyer;
+    let goods: i64 = state.lines.iter().map(|l| l.price_cents * i64::from(l.quantity)).sum();
+    let shipped = state.status_id == super::order::SHIPPED || state.status_id == 10;
+    let facts = json!({
+        "id": id,
+        "customer_id": 0,
+        "date_created": date(order.placed),
+        "date_modified": date(state.since),
+        "date_shipped": if shipped { date(state.since) } else { String::new() },
+        "status_id": state.status_id,
+        "status": status(state.status_id),
+        "custom_status": status(state.status_id),
+    });
+    let sums = json!({
+        "subtotal_ex_tax": money(goods),
+        "subtotal_inc_tax": money(goods),
+        "subtotal_tax": "0.0000",
+        "base_shipping_cost": money(state.shipping_cents),
+        "shipping_cost_ex_tax": money(state.shipping_cents),
+        "shipping_cost_inc_tax": money(state.shipping_cents),
+        "shipping_cost_tax": "0.0000",
+        "discount_amount": money(state.discount_cents),
+        "total_ex_tax": money(state.total_cents()),
+        "total_inc_tax": money(state.total_cents()),
+        "total_tax": "0.0000",
+        "items_total": state.items_total(),
+        "items_shipped": if shipped { state.items_total() } else { 0 },
+        "payment_method": "Manual",
+        "payment_status": if state.status_id == 4 { "refunded" } else { "captured" },
+        "refunded_amount": "0.0000",
+        "currency_code": "USD",
+        "default_currency_code": "USD",
+    });
+    let rest = json!({
+        "is_deleted": state.archived,
+        "is_tax_inclusive_pricing": false,
+        "staff_notes": "",
+        "customer_message": state.message.clone().unwrap_or_default(),
+        "order_source": "www",
+        "channel_id": 1,
+        "cart_id": null,
+        "external_id": null,
+        "billing_address": {
+            "first_name": first, "last_name": last, "company": "", "street_1": "77 Pine St & 3rd",
+            "street_2": "", "city": "Burlington", "state": "Vermont", "zip": "05401",
+            "country": "United States", "country_iso2": "US", "phone": "",
+            "email": format!("buyer{id}@example.com"), "form_fields": [],
+        },
+        "shipping_address_count": 1,
+        "products": link("products"),
+        "shipping_addresses": link("shippingaddresses"),
+        "coupons": link("coupons"),
+        "consignments": match include {
+            Include::Nothing => link("consignments"),
+            _ => consignments(order, state, hash, include),
+        },
+    });
+    let parts = [facts, sums, rest].into_iter().filter_map(|part| match part {
+        Value::Object(fields) => Some(fields),
+        _ => None,
+    });
+    Value::Object(parts.flatten().collect())
+}
+
+fn consignments(order: &Order, state: &State, hash: &str, include: Include) -> Value {
+    let (first, last) = order.buyer;
+    let lines: Vec<Value> = match include {
+        Include::Lines => {
+            state.lines.iter().take(PAGE).map(|line| self::line(order, line)).collect()
+        }
+        _ => state
+            .lines
+            .iter()
+            .map(|line| {
+                let path = format!("/orders/{}/products/{}", order.id, line.id);
+                let url = format!("https://api.bigcommerce.com/stores/{hash}/v2{path}");
+                json!({"url": url, "resource": path})
+            })
+            .collect(),
+    };
+    json!({
+        "pickups": [],
+        "downloads": [],
+        "email": {"gift_certificates": []},
+        "shipping": [{
+            "id": order.id * 10 + 1,
+            "first_name": first, "last_name": last, "company": "", "street_1": "77 Pine St & 3rd",
+            "street_2": "", "city": "Burlington", "state": "Vermont", "zip": "05401",
+            "country": "United States", "country_iso2": "US", "phone": "",
+            "email": format!("buyer{}@example.com", order.id), "form_fields": [],
+            "shipping_method": "Flat Rate",
+            "line_items": lines,
+            "items_total": state.items_total(),
+            "items_shipped": 0,
+            "cost_ex_tax": money(state.shipping_cents),
+            "cost_inc_tax": money(state.shipping_cents),
+        }],
+    })
+}
+
+pub(super) fn line(order: &Order, line: &Line) -> Value {
+    json!({
+        "id": line.id,
+        "order_id": order.id,
+        "product_id": line.product_id,
+        "variant_id": if line.product_id == 0 { Value::Null } else { json!(line.product_id + 100) },
+        "order_address_id": order.id * 10 + 1,
+        "name": line.name,
+        "sku": line.sku,
+        "type": "physical",
+        "quantity": line.quantity,
+        "quantity_shipped": 0,
+        "quantity_refunded": line.refunded,
+        "is_refunded": line.refunded == line.quantity,
+        "base_price": money(line.price_cents),
+        "price_ex_tax": money(line.price_cents),
+        "price_inc_tax": money(line.price_cents),
+        "price_tax": "0.0000",
+        "total_ex_tax": money(line.price_cents * i64::from(line.quantity)),
+        "total_inc_tax": money(line.price_cents * i64::from(line.quantity)),
+        "parent_order_product_id": null,
+        "is_bundled_product": false,
+        "product_options": [],
+        "applied_discounts": [],
+    })
+}
+
+/// The words of a status. This merchant renamed one, as merchants may.
+pub(super) fn status(id: i64) -> &'static str {
+    match id {
+        0 => "Incomplete",
+        1 => "Pending",
+        2 => "Shipped",
+        3 => "Partially Shipped",
+        4 => "Refunded",
+        5 => "Cancelled",
+        6 => "Declined",
+        7 => "Awaiting Payment",
+        8 => "Awaiting Pickup",
+        9 => "Awaiting Shipment",
+        10 => "Completed",
+        11 => "To be packed",
+        12 => "Manual Verification Required",
+        13 => "Disputed",
+        _ => "Partially Refunded",
+    }
+}
