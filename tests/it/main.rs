@@ -9,6 +9,8 @@
 )]
 
 mod acceptance;
+mod bigcommerce;
+mod bigcommerce_trouble;
 mod cart_orders;
 mod carts_in_trouble;
 mod connect;

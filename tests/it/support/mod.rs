@@ -1,5 +1,6 @@
 //! What whole-process tests share: a daemon of their own, a signed cart, and waiting for outcomes.
 
+pub mod bigcommerce;
 pub mod cart;
 pub mod chromium;
 pub mod daemon;
