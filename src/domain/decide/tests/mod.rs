@@ -8,6 +8,7 @@ mod commands;
 mod edits;
 mod flags;
 mod import;
+mod merging;
 mod model;
 mod properties;
 mod re_examined;

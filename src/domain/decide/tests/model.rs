@@ -13,20 +13,25 @@ pub(super) enum Change {
     Revive,
     Fulfilment(Option<&'static str>),
     Archive(bool),
+    /// BigCommerce's one status.
+    Status(i64),
 }
 
 /// The states an order goes through: each change comes some seconds after the last, or within the
 /// same second, in which case both states carry the same time.
-pub(super) fn history(payment: &'static str, changes: &[(Change, i64)]) -> Vec<Sighting> {
+pub(super) fn history(first: Sighting, changes: &[(Change, i64)]) -> Vec<Sighting> {
     let mut second = 0;
-    let mut states = vec![paid(second).payment(payment)];
+    let mut states = vec![first];
     for (change, later) in changes {
         second += later;
         let mut said = states.last().unwrap().clone();
         said.updated_at = at(second);
         match *change {
             Change::Payment(status) => said = said.payment(status),
-            Change::Edit(note) => said = said.edited(&note.to_string()),
+            Change::Edit(note) => {
+                said = said.edited(&note.to_string()).quantity(u32::from(note) + 1);
+            }
+            Change::Status(status) => said.cart.status_id = Some(status),
             Change::Cancel if said.cart.cancelled_at.is_none() => said = said.cancelled(second),
             Change::Cancel => {}
             Change::Revive => said.cart.cancelled_at = None,
@@ -75,6 +80,8 @@ pub(super) struct Expected {
     pub(super) flags: Vec<Flag>,
     pub(super) cart: CartState,
     pub(super) content: Content,
+    /// A change of the cart waits for a person (R28).
+    pub(super) waits: bool,
 }
 
 impl Expected {
@@ -85,6 +92,7 @@ impl Expected {
             flags: order.flags.iter().collect(),
             cart: order.cart.clone(),
             content: order.content.clone(),
+            waits: order.cart_side.open_since.is_some(),
         }
     }
 
@@ -100,10 +108,20 @@ impl Expected {
             newest = if newer { Some((said, version)) } else { newest };
             match content {
                 None if reason(said).is_none() => {
-                    content = Some(&said.content);
+                    // R12 (i): the newest known state is applied at once, its edits too (R20).
+                    content = match rules.edits {
+                        Edits::Apply => newest.map(|(said, _)| &said.content),
+                        _ => Some(&said.content),
+                    };
                     acting.extend(newest.map(|(said, _)| &said.cart));
                 }
-                Some(_) if news => acting.push(&said.cart),
+                Some(_) if news => {
+                    // R28: applied while the order is open; it may be closed by the same state.
+                    if rules.edits == Edits::Apply && is_open(&acting, rules) {
+                        content = Some(&said.content);
+                    }
+                    acting.push(&said.cart);
+                }
                 _ => {}
             }
         }
@@ -113,16 +131,24 @@ impl Expected {
         let (status, ignored) = outcome(&acting, rules);
         let status = if content.is_some() { status } else { Status::HeldBack };
         let open = status == Status::AwaitingFulfillment;
-        let refunded = now.financial_status.as_deref() == Some("refunded");
-        let fulfilled = now.fulfillment_status.as_deref() == Some("fulfilled");
-        let cancelled = now.cancelled_at.is_some();
+        let refunded = match now.status_id {
+            Some(id) => id == 4,
+            None => now.financial_status.as_deref() == Some("refunded"),
+        };
+        let fulfilled = is_fulfilled(now);
+        let cancelled = is_cancelled(now, rules);
+        let held = now.status_id.is_some_and(|id| {
+            [7, 12, 13].contains(&id) || (id == 6 && rules.declined == Declined::Flag)
+        });
+        let put_away = rules.archives == Archives::Cancel && now.archived;
         let archive = rules.archives == Archives::Archive;
         let flag = |flag: Flag| match flag {
             Flag::CancelledLate => {
                 status == Status::Shipped && cancelled && !ignored.contains(&now.cancelled_at)
             }
             Flag::RefundedInCart => content.is_some() && refunded && !cancelled,
-            Flag::RevivedInCart => status == Status::Cancelled && !cancelled,
+            Flag::RevivedInCart => status == Status::Cancelled && !cancelled && !put_away,
+            Flag::OnHoldInCart => content.is_some() && held,
             Flag::DeletedInCart => is_deleted(told),
             Flag::FulfilledInCart => open && fulfilled,
             Flag::Test => now.test,
@@ -135,13 +161,44 @@ impl Expected {
             flags: Flag::ALL.into_iter().filter(|name| flag(*name)).collect(),
             cart: now.clone(),
             content: content.unwrap_or(&newest.content).clone(),
+            waits: rules.edits != Edits::Ignore
+                && content.is_some_and(|ours| *ours != newest.content),
         }
     }
 }
 
-/// R13, R14: why an order does not come in, by Shopify's defaults.
+/// R21, R25: cancelled, as the rules count it.
+fn is_cancelled(cart: &CartState, rules: &Rules) -> bool {
+    match cart.status_id {
+        Some(id) => id == 5 || (id == 6 && rules.declined == Declined::Cancel),
+        None => cart.cancelled_at.is_some(),
+    }
+}
+
+/// R26: everything has left the cart's warehouse.
+fn is_fulfilled(cart: &CartState) -> bool {
+    match cart.status_id {
+        Some(id) => id == 2 || id == 10,
+        None => cart.fulfillment_status.as_deref() == Some("fulfilled"),
+    }
+}
+
+fn is_open(acting: &[&CartState], rules: &Rules) -> bool {
+    outcome(acting, rules).0 == Status::AwaitingFulfillment
+}
+
+/// R13, R14: why an order does not come in, by the defaults of its cart.
 fn reason(said: &Sighting) -> Option<HeldBack> {
     let cart = &said.cart;
+    if let Some(id) = cart.status_id {
+        return match id {
+            8 | 9 | 11 => None,
+            5 | 6 => Some(HeldBack::CancelledInCart),
+            2 | 10 => Some(HeldBack::AlreadyFulfilled),
+            1 | 7 => Some(HeldBack::PaymentPending),
+            _ => Some(HeldBack::StatusNotImported),
+        };
+    }
     match (cart.financial_status.as_deref(), cart.fulfillment_status.as_deref()) {
         _ if cart.cancelled_at.is_some() => Some(HeldBack::CancelledInCart),
         (_, Some("fulfilled" | "restocked")) => Some(HeldBack::AlreadyFulfilled),
@@ -156,15 +213,21 @@ fn reason(said: &Sighting) -> Option<HeldBack> {
 fn outcome(acting: &[&CartState], rules: &Rules) -> (Status, Vec<Option<Timestamp>>) {
     let mut ignored = Vec::new();
     for cart in acting {
-        let fulfilled = cart.fulfillment_status.as_deref() == Some("fulfilled");
-        if fulfilled && rules.shipped_in_cart == ShippedInCart::MarkShipped {
+        // A standing cancellation that was ignored is another one once the cart has left it.
+        if cart.status_id.is_some() && !is_cancelled(cart, rules) {
+            ignored.clear();
+        }
+        if is_fulfilled(cart) && rules.shipped_in_cart == ShippedInCart::MarkShipped {
             return (Status::Shipped, ignored);
         }
-        if cart.cancelled_at.is_some() {
+        if is_cancelled(cart, rules) {
             if rules.cancels == Cancels::Auto {
                 return (Status::Cancelled, ignored);
             }
             ignored.push(cart.cancelled_at);
+        }
+        if cart.archived && rules.archives == Archives::Cancel {
+            return (Status::Cancelled, ignored);
         }
     }
     (Status::AwaitingFulfillment, ignored)

@@ -33,10 +33,46 @@ fn change(back: bool) -> impl Strategy<Value = (Change, i64)> {
     (prop_oneof![2 => forth, weight => back_too], select(&[0, 0, 1, 2][..]))
 }
 
-fn states(back: bool) -> impl Strategy<Value = Vec<Sighting>> {
-    let payment = select(&PAYMENTS[..]);
-    (payment, prop::collection::vec(change(back), 0..8))
-        .prop_map(|(payment, changes)| history(payment, &changes))
+/// The same in BigCommerce.
+fn status_change(back: bool) -> impl Strategy<Value = (Change, i64)> {
+    let forth = prop_oneof![
+        4 => select(&[0, 1, 3, 4, 5, 5, 6, 7, 9, 11, 12, 13, 14][..]).prop_map(Change::Status),
+        1 => select(&[2, 10][..]).prop_map(Change::Status),
+        3 => (0..3_u8).prop_map(Change::Edit),
+        1 => Just(Change::Archive(true)),
+    ];
+    let back_too = prop_oneof![
+        3 => Just(Change::Status(11)),
+        1 => Just(Change::Archive(false)),
+    ];
+    let weight = u32::from(back);
+    (prop_oneof![2 => forth, weight => back_too], select(&[0, 0, 1, 2][..]))
+}
+
+/// The life of an order in a cart of either kind.
+fn life(channel: ChannelKind, back: bool) -> BoxedStrategy<Vec<Sighting>> {
+    match channel {
+        ChannelKind::Shopify => {
+            let first = select(&PAYMENTS[..]).prop_map(|payment| paid(0).payment(payment));
+            (first, prop::collection::vec(change(back), 0..8))
+                .prop_map(|(first, changes)| history(first, &changes))
+                .boxed()
+        }
+        ChannelKind::BigCommerce => {
+            let first = select(&[0, 1, 7, 9, 11, 11][..]).prop_map(|status| standing(status, 0));
+            (first, prop::collection::vec(status_change(back), 0..8))
+                .prop_map(|(first, changes)| history(first, &changes))
+                .boxed()
+        }
+    }
+}
+
+fn states(back: bool) -> BoxedStrategy<Vec<Sighting>> {
+    life(ChannelKind::Shopify, back)
+}
+
+fn channel() -> impl Strategy<Value = ChannelKind> {
+    select(&[ChannelKind::Shopify, ChannelKind::BigCommerce][..])
 }
 
 /// How one of the states is told. A read tells the state it finds: it happens after that state
@@ -83,10 +119,22 @@ fn seen_first(mut told: Vec<Told>) -> Vec<Told> {
 }
 
 pub(super) fn rules() -> impl Strategy<Value = Rules> {
-    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(cancels, archives, ships)| {
-        let mut rules = Rules::defaults(ChannelKind::Shopify);
+    rules_of(ChannelKind::Shopify)
+}
+
+fn rules_of(channel: ChannelKind) -> impl Strategy<Value = Rules> {
+    let archives: &[Archives] = match channel {
+        ChannelKind::Shopify => &[Archives::Ignore, Archives::Archive],
+        ChannelKind::BigCommerce => &[Archives::Ignore, Archives::Archive, Archives::Cancel],
+    };
+    let edits = select(&[Edits::Ignore, Edits::Review, Edits::Apply][..]);
+    let drawn = (any::<bool>(), select(archives), any::<bool>(), any::<bool>(), edits);
+    drawn.prop_map(move |(cancels, archives, ships, declined, edits)| {
+        let mut rules = Rules::defaults(channel);
+        rules.edits = edits;
         rules.cancels = if cancels { Cancels::Auto } else { Cancels::Ignore };
-        rules.archives = if archives { Archives::Archive } else { Archives::Ignore };
+        rules.archives = archives;
+        rules.declined = if declined { Declined::Cancel } else { Declined::Flag };
         let mark = ShippedInCart::MarkShipped;
         rules.shipped_in_cart = if ships { mark } else { ShippedInCart::Ignore };
         rules
@@ -121,12 +169,13 @@ enum Then {
     SetRules(Rules),
 }
 
-fn then() -> impl Strategy<Value = Then> {
+fn then(channel: ChannelKind) -> impl Strategy<Value = Then> {
     prop_oneof![
         1 => Just(Then::Nothing),
         3 => command().prop_map(Then::Ask),
-        1 => (rules(), any::<bool>()).prop_map(|(mut rules, pending)| {
-            rules.import_statuses.extend(pending.then(|| "pending".to_owned()));
+        1 => (rules_of(channel), any::<bool>()).prop_map(move |(mut rules, pending)| {
+            let status = if channel == ChannelKind::Shopify { "pending" } else { "1" };
+            rules.import_statuses.extend(pending.then(|| status.to_owned()));
             Then::SetRules(rules)
         }),
     ]
@@ -146,10 +195,10 @@ impl Then {
     }
 }
 
-fn story(back: bool) -> impl Strategy<Value = Vec<Segment>> {
-    states(back).prop_flat_map(|states| {
+fn story(channel: ChannelKind, back: bool) -> impl Strategy<Value = Vec<Segment>> {
+    life(channel, back).prop_flat_map(move |states| {
         let opening = telling(states.clone(), 0);
-        let segment = (arrivals(&states, 0..6), then());
+        let segment = (arrivals(&states, 0..6), then(channel));
         let segment = segment.prop_map(|(arrivals, then)| Segment { arrivals, then });
         (opening, prop::collection::vec(segment, 1..4)).prop_map(|(opening, mut story)| {
             for told in &mut story[0].arrivals {
@@ -164,7 +213,7 @@ fn story(back: bool) -> impl Strategy<Value = Vec<Segment>> {
 fn tell(book: &mut Book, told: &Told) -> Decision {
     let by = match told {
         Told::Seen { source: Source::Poll, .. } => By::Autosync,
-        _ => By::Cart(ChannelKind::Shopify),
+        _ => By::Cart(book.channel),
     };
     book.play(&told.input(), by).expect("sightings are never refused")
 }
@@ -183,18 +232,24 @@ fn nothing_came_and_went(book: &Book, told: &[Told]) -> bool {
         .collect();
     news.sort_by_key(|(_, version)| *version);
     let known = before
-        .filter(|order| !order.is_in_book() || book.rules.archives == Archives::Archive)
+        .filter(|order| {
+            // A cancellation without a time is the same one until the cart has left it.
+            let stands = order.cart.status_id.is_some() && order.cart.reads_cancelled();
+            !order.is_in_book() || book.rules.archives != Archives::Ignore || stands
+        })
         .map(|order| &order.cart);
     let chain: Vec<&CartState> =
         known.into_iter().chain(news.iter().map(|(said, _)| &said.cart)).collect();
     let ships = book.rules.shipped_in_cart == ShippedInCart::MarkShipped;
-    let archives = book.rules.archives == Archives::Archive;
+    let archives = book.rules.archives != Archives::Ignore;
+    let cancelled = |cart: &CartState| cart.cancellation(&book.rules).is_some();
     chain.windows(2).all(|pair| {
         let [a, b] = pair else { return true };
-        let revived = a.cancelled_at.is_some() && b.cancelled_at.is_none();
+        let revived = cancelled(a) && !cancelled(b);
         let unfulfilled = a.is_fulfilled() && !b.is_fulfilled();
-        let shipped_after_cancel =
-            a.cancelled_at.is_some() && !a.is_fulfilled() && b.is_fulfilled();
+        // Put away counts as cancelled where the rules say so.
+        let closed = cancelled(a) || (a.archived && book.rules.archives == Archives::Cancel);
+        let shipped_after_cancel = closed && !a.is_fulfilled() && b.is_fulfilled();
         let unarchived = a.archived && !b.archived;
         !revived && !(ships && (unfulfilled || shipped_after_cancel)) && !(archives && unarchived)
     })
@@ -207,6 +262,7 @@ fn lasting(book: &Book) -> Option<(Expected, Guard, String)> {
         let mut lasting = Expected::found(order);
         if order.is_in_book() {
             lasting.content = Content::default();
+            lasting.waits = false;
         }
         (lasting, Guard { tie_settled: None, ..order.guard.clone() }, order.number.clone())
     })
@@ -224,15 +280,18 @@ fn check_once(book: &Book, cancelled: &[Option<Timestamp>], asked: &BTreeMap<Tim
 }
 
 /// Tells a story in one of its orders and checks on the way what holds in all of them.
-fn play(story: &[Segment], order: usize, rules: &Rules) -> Book {
-    let mut book = Book::with(|own| *own = rules.clone());
+fn play(channel: ChannelKind, story: &[Segment], order: usize, rules: &Rules) -> Book {
+    let mut book = Book::of(channel);
+    book.rules = rules.clone();
     let (mut cancelled, mut asked) = (Vec::new(), BTreeMap::new());
     for segment in story {
         for told in &segment.arrivals[order] {
-            let content = book.order.clone().filter(Order::is_in_book).map(|order| order.content);
+            let ignores = book.rules.edits == Edits::Ignore;
+            let content = book.order.clone().filter(|order| ignores && order.is_in_book());
+            let content = content.map(|order| order.content);
             let decision = tell(&mut book, told);
             if decision.timeline.iter().any(|entry| entry.kind == Kind::Cancelled) {
-                cancelled.push(book.order().cart.cancelled_at);
+                cancelled.extend(book.order().cart.cancelled_at.map(Some));
             }
             if decision.fetch {
                 let (said, version) = told.seen().unwrap();
@@ -254,17 +313,19 @@ proptest! {
     /// The book holds what the rules' sentences say of what arrived, whichever way it arrived.
     #[test]
     fn r12_the_book_holds_what_the_rules_say(
-        story in states(true).prop_flat_map(|states| {
-            (telling(states.clone(), 0), arrivals(&states, 0..10))
+        (channel, rules, story) in channel().prop_flat_map(|channel| {
+            let story = life(channel, true).prop_flat_map(|states| {
+                (telling(states.clone(), 0), arrivals(&states, 0..10))
+            });
+            (Just(channel), rules_of(channel), story)
         }),
-        rules in rules(),
     ) {
         let (opening, arrivals) = story;
         for mut told in arrivals {
             told.push(opening.clone());
             let told = seen_first(told);
             let segment = Segment { arrivals: [told.clone(), Vec::new()], then: Then::Nothing };
-            let book = play(&[segment], 0, &rules);
+            let book = play(channel, &[segment], 0, &rules);
             prop_assert_eq!(Expected::found(book.order()), Expected::after(&told, &rules));
         }
     }
@@ -273,11 +334,12 @@ proptest! {
     /// difference beyond R12 (ii) and (iii).
     #[test]
     fn i5_r11_arrival_order_and_repetition_mean_nothing(
-        story in any::<bool>().prop_flat_map(story),
-        rules in rules(),
+        (channel, rules, story) in (channel(), any::<bool>()).prop_flat_map(|(channel, back)| {
+            (Just(channel), rules_of(channel), story(channel, back))
+        }),
     ) {
-        let (mut a, mut b) = (Book::with(|own| *own = rules.clone()), Book::new());
-        b.rules = rules.clone();
+        let (mut a, mut b) = (Book::of(channel), Book::of(channel));
+        (a.rules, b.rules) = (rules.clone(), rules.clone());
         for segment in &story {
             if !nothing_came_and_went(&a, &segment.arrivals[0]) {
                 break;
@@ -322,15 +384,16 @@ proptest! {
     /// that was read before it was over may be asked for once more.
     #[test]
     fn i3_what_was_decided_changes_nothing_when_decided_again(
-        mut story in story(true),
-        rules in rules(),
+        (channel, rules, mut story) in channel().prop_flat_map(|channel| {
+            (Just(channel), rules_of(channel), story(channel, true))
+        }),
     ) {
         for segment in &mut story {
             if matches!(segment.then, Then::SetRules(_)) {
                 segment.then = Then::Nothing;
             }
         }
-        let mut book = play(&story, 1, &rules);
+        let mut book = play(channel, &story, 1, &rules);
         let before = lasting(&book);
         for told in story.iter().flat_map(|segment| &segment.arrivals[1]) {
             let decision = tell(&mut book, told);
