@@ -1,6 +1,7 @@
 //! `order …`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::StatusCode;
@@ -31,6 +32,11 @@ pub(super) enum Command {
         store: String,
         /// The cart's id, or its name such as '#1001'.
         order: String,
+    },
+    /// Examine the held-back orders of a store under its present rules, and wait for the end.
+    ReExamine {
+        /// The store.
+        store: String,
     },
     /// Not to be shipped.
     Cancel {
@@ -153,6 +159,7 @@ pub(super) async fn run(command: Command, global: &Global) -> Result<Exit, CliEr
         }
         Command::Why { what } => why(&client, &what).await,
         Command::Fetch { store, order } => fetch(&client, &store, &order).await,
+        Command::ReExamine { store } => re_examine(&client, &store).await,
         Command::Cancel { order, reason } => {
             let body = reason.map_or_else(|| json!({}), |reason| json!({"reason": reason}));
             act(&client, &order, "cancel", &body).await
@@ -294,6 +301,27 @@ async fn fetch(client: &Client, store: &str, order: &str) -> Result<Exit, CliErr
                 cell(&answer, "status")
             ));
         }
+    });
+    Ok(Exit::Ok)
+}
+
+/// How often the end of a run is asked for.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+
+async fn re_examine(client: &Client, store: &str) -> Result<Exit, CliError> {
+    let path = format!("/api/v1/stores/{}/orders/re-examine", escape(store));
+    let started = client.post(&path, &json!({})).await?;
+    let run = format!("/api/v1/runs/{}", cell(&started, "runs.0.id"));
+    let ended = loop {
+        let run = client.get(&run).await?;
+        if !matches!(run["state"].as_str(), Some("queued" | "running")) {
+            break run;
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    };
+    client.show(&ended, || {
+        let (seen, new) = (cell(&ended, "seen"), cell(&ended, "new"));
+        talk(&format!("{store}: {seen} held-back orders examined, {new} imported."));
     });
     Ok(Exit::Ok)
 }

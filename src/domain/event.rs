@@ -154,6 +154,17 @@ pub mod reason {
     /// One fetch answered this and other events of the order at once.
     pub const COALESCED: &str = "coalesced";
 
+    /// What a re-examination came to: so many of the held-back orders it looked at were imported.
+    pub fn re_examined(imported: u64, seen: u64) -> String {
+        format!("re_examined_{imported}_of_{seen}")
+    }
+
+    /// Reads what [`re_examined`] wrote: imported, seen.
+    pub fn read_re_examined(code: &str) -> Option<(u64, u64)> {
+        let (imported, seen) = code.strip_prefix("re_examined_")?.split_once("_of_")?;
+        Some((imported.parse().ok()?, seen.parse().ok()?))
+    }
+
     /// The reason as a sentence for people; `None` for a code this build does not know.
     pub fn sentence(code: &str) -> Option<&'static str> {
         Some(match code {

@@ -107,8 +107,8 @@ pub struct EventFilter {
     pub store: Option<StoreId>,
     /// In one state.
     pub state: Option<EventState>,
-    /// With this topic.
-    pub topic: Option<String>,
+    /// With one of these topics; none given: any.
+    pub topics: Vec<String>,
     /// About this order of the cart (of any store unless `store` is given).
     pub cart_order_id: Option<CartOrderId>,
     /// Begins after this row.
@@ -124,7 +124,7 @@ impl EventFilter {
             account,
             store: None,
             state: None,
-            topic: None,
+            topics: Vec::new(),
             cart_order_id: None,
             after: None,
             limit,

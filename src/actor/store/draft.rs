@@ -117,6 +117,28 @@ impl<'a> Draft<'a> {
         Some(decision)
     }
 
+    /// Examines a held-back order anew; it enters the journal if anything came of it.
+    pub(super) fn re_examined(&mut self, id: &CartOrderId, by: &str) {
+        let cause = Cause::Recorded(self.commit.recorded.len());
+        let person = By::Person(by.to_owned());
+        // Only what persons ask of an order can be refused.
+        let Ok(decision) = self.decide(id, &Input::ReExamined, person, cause, self.now) else {
+            return;
+        };
+        if decision.order.is_some() {
+            self.commit.recorded.push(Recorded {
+                topic: super::turn::RE_EXAMINE.to_owned(),
+                source: Source::Rules,
+                state: decision.state,
+                reason: decision.reason.map(str::to_owned),
+                cart_order_id: id.clone(),
+                body: Body::pack(b"{}"),
+                received_at: self.now,
+                by: Some(by.to_owned()),
+            });
+        }
+    }
+
     /// Decides what a person or tool asks; it enters the journal with its effect.
     pub(super) fn asked(
         &mut self,

@@ -19,6 +19,7 @@
 //! | [`asked`] | what persons and tools ask |
 //! | [`mod@load`] | what an incarnation begins with |
 //! | [`message`] | what the actor is told |
+//! | [`reexamine`] | held-back orders under rules that have changed |
 //! | [`reading`] | pages, or single careful tries after a crash |
 
 #![allow(
@@ -37,8 +38,10 @@ mod load;
 mod message;
 mod pending;
 mod reading;
+mod reexamine;
 pub(in crate::actor) mod turn;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +54,7 @@ use self::load::load;
 use self::message::Continue;
 use self::pending::Pending;
 use self::reading::Reading;
+use self::reexamine::ReExamination;
 use self::turn::{Turn, TurnFailed, Worked};
 use crate::actor::handle::AskError;
 use crate::actor::resources::Resources;
@@ -77,6 +81,8 @@ pub(in crate::actor) struct Store {
     more: bool,
     reading: Reading,
     pending: Pending,
+    /// Requests to examine held-back orders anew, the oldest first.
+    re_examinations: VecDeque<ReExamination>,
     /// Events that wait for a check of the credentials.
     checks: Vec<Position>,
     /// People who wait for a check of the connection.
@@ -133,6 +139,7 @@ impl Store {
             more: true,
             reading,
             pending: Pending::default(),
+            re_examinations: VecDeque::new(),
             checks: Vec::new(),
             check_asked: Vec::new(),
             check_owed: false,
@@ -165,6 +172,9 @@ impl Store {
                 return self.start_page(turn, ctx);
             }
             while self.may_call(&turn, now) && self.start_call(&turn, now, ctx) {}
+            if let Some(next) = self.re_examinations.pop_front() {
+                return self.re_examine(turn, next, ctx);
+            }
         }
         self.settle_down(&turn, now);
     }
@@ -222,10 +232,30 @@ impl Store {
                     self.pending.add(order, event, due);
                 }
                 self.checks.extend(worked.checks);
+                for (position, by) in worked.re_examine {
+                    self.re_examinations.push_back(ReExamination::new(position, by));
+                }
                 self.entry.commits.notify_waiters();
             }
             Err(failure) => self.start_over(&failure),
         }
+    }
+
+    fn re_examine(&mut self, turn: Turn, at: ReExamination, ctx: &mut Context<Self>) {
+        let busy = self.begin_turn();
+        let work = async move {
+            let outcome = at.page(&turn).await;
+            drop(busy);
+            outcome
+        };
+        ctx.wait(work.into_actor(self).map(|outcome, act, ctx| {
+            match outcome {
+                Ok(Some(rest)) => act.re_examinations.push_front(rest),
+                Ok(None) => act.entry.commits.notify_waiters(),
+                Err(failure) => act.start_over(&failure),
+            }
+            ctx.address().do_send(Continue);
+        }));
     }
 
     /// Drops what is in memory and reads the journal again, singly (I10).
@@ -235,6 +265,7 @@ impl Store {
         self.more = true;
         self.pending.clear();
         self.checks.clear();
+        self.re_examinations.clear();
         self.reading.singly(self.resources.settings.turn_events);
         if let TurnFailed::Refused(mismatch) = failure {
             warn!(store = %self.entry.slug, ?mismatch, "a turn was refused and is read again");

@@ -37,6 +37,8 @@ pub(super) struct Worked {
     pub(super) thin: Vec<(OrderRef, Waiting, Timestamp)>,
     /// Events that ask for a check of the credentials.
     pub(super) checks: Vec<Position>,
+    /// Requests to examine held-back orders anew, with who asked.
+    pub(super) re_examine: Vec<(Position, String)>,
     /// The event that was counted on disk before it was tried.
     pub(super) counted: Option<Position>,
     /// Fetches were asked for, to settle ties; they stand in the journal.
@@ -101,6 +103,10 @@ impl Turn {
                     worked.thin.push((order, waiting(event, told), due));
                 }
                 Meaning::Check => worked.checks.push(event.position),
+                Meaning::ReExamine => {
+                    let by = event.by.unwrap_or_default();
+                    worked.re_examine.push((event.position, by));
+                }
                 Meaning::End(state, reason) => closed.push((event.position, state, reason)),
             }
         }
@@ -177,7 +183,14 @@ impl Turn {
     fn meaning(&self, event: &OpenEvent) -> Meaning {
         // A delivery's topic is unsigned: one that calls itself a request is none.
         let is_request = event.topic == FETCH && event.source != Source::Webhook;
-        let meaning = if is_request { requested(event) } else { self.delivered(event) };
+        let re_examines = event.topic == RE_EXAMINE && event.source != Source::Webhook;
+        let meaning = if is_request {
+            requested(event)
+        } else if re_examines {
+            Meaning::ReExamine
+        } else {
+            self.delivered(event)
+        };
         match meaning {
             // What the law asks for holds after the disconnection too (R43).
             Meaning::End(_, reason::NEEDS_CONFIRMATION) => meaning,
@@ -209,11 +222,15 @@ impl Turn {
 /// The topic of events that ask for an order to be read: by a person, or to settle a tie.
 pub(in crate::actor) const FETCH: &str = "fetch";
 
+/// The topic of events that ask for held-back orders to be examined anew (R13).
+pub(in crate::actor) const RE_EXAMINE: &str = "re-examine";
+
 /// What an event asks for.
 enum Meaning {
     Order(Box<Sighting>),
     Read(OrderRef, Told),
     Check,
+    ReExamine,
     End(EventState, &'static str),
 }
 

@@ -11,7 +11,7 @@ use super::entry::Entry;
 use super::{FETCH, LookAfter, Shared, Start, Stores};
 use crate::actor::handle::{ActorView, Ask, AskError, Fetched, Restarted};
 use crate::actor::resources::Resources;
-use crate::actor::store::turn::ByName;
+use crate::actor::store::turn::{ByName, RE_EXAMINE};
 use crate::actor::store::{Asked, Changed, Check, Drain, Wake};
 use crate::actor::supervise::{RestartReason, SupervisorCtx};
 use crate::channel::OrderRef;
@@ -128,6 +128,29 @@ impl StoresHandle {
             Ok(event) => self.outcome(store, event?).await,
             Err(_elapsed) => Ok(Fetched::Running(position)),
         }
+    }
+
+    /// Examines the store's held-back orders under its present rules (R13), in the background; gives
+    /// back the event that tells how it ends.
+    pub async fn re_examine(&self, store: StoreId, by: String) -> Result<Position, AskError> {
+        let resources = &self.shared.resources;
+        let listing = resources.directory.get(store).ok_or(AskError::Unknown("store"))?;
+        let event = NewEvent {
+            account: listing.account,
+            store,
+            topic: RE_EXAMINE.to_owned(),
+            source: Source::Person,
+            delivery_id: None,
+            key: DeliveryKey::unique(),
+            cart_order_id: None,
+            body: Vec::new().into(),
+            received_at: resources.clock.now(),
+            triggered_at: None,
+            by: Some(by),
+        };
+        let position = resources.writer.journal(event).await?.position;
+        self.nudge(store);
+        Ok(position)
     }
 
     /// Waits until an event has ended.

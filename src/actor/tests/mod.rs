@@ -4,6 +4,7 @@
 pub(crate) mod cart;
 mod crashes;
 mod pipeline;
+mod re_examination;
 mod reads;
 mod turns;
 pub(crate) mod world;

@@ -70,7 +70,7 @@ impl Book {
             row.account == filter.account
                 && filter.store.is_none_or(|store| row.store == store)
                 && filter.state.is_none_or(|state| row.state == state)
-                && filter.topic.as_ref().is_none_or(|topic| row.topic == *topic)
+                && (filter.topics.is_empty() || filter.topics.contains(&row.topic))
                 && filter
                     .cart_order_id
                     .as_ref()

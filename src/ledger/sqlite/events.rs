@@ -162,8 +162,13 @@ pub(super) fn half_query(
         }
         None => {}
     }
-    if let Some(topic) = &filter.topic {
-        query.push(" AND topic = ").push_bind(topic.clone());
+    if !filter.topics.is_empty() {
+        query.push(" AND topic IN (");
+        let mut list = query.separated(", ");
+        for topic in &filter.topics {
+            list.push_bind(topic.clone());
+        }
+        query.push(")");
     }
     if let Some(id) = &filter.cart_order_id {
         query.push(" AND cart_order_id = ").push_bind(id.0.clone());

@@ -116,7 +116,7 @@ async fn r1_events_are_filtered_by_account_topic_and_order(
     assert_eq!(positions(&world, &EventFilter::of(account, 10)).await, [4, 3]);
     let wrong_store = EventFilter { store: Some(foreign), ..all() };
     assert_eq!(positions(&world, &wrong_store).await, [0; 0]);
-    let topic = EventFilter { topic: Some("orders/edited".into()), ..all() };
+    let topic = EventFilter { topics: vec!["orders/edited".into()], ..all() };
     assert_eq!(positions(&world, &topic).await, [2, 1]);
     let order = EventFilter { cart_order_id: about("5"), ..all() };
     assert_eq!(positions(&world, &order).await, [5, 1]);
@@ -124,7 +124,7 @@ async fn r1_events_are_filtered_by_account_topic_and_order(
         positions(&world, &EventFilter { store: Some(store), ..order.clone() }).await,
         [5, 1]
     );
-    let both = EventFilter { topic: Some("orders/edited".into()), ..order.clone() };
+    let both = EventFilter { topics: vec!["orders/edited".into()], ..order.clone() };
     assert_eq!(positions(&world, &both).await, [1]);
     let done = EventFilter { state: Some(EventState::Done), ..order };
     assert_eq!(positions(&world, &done).await, [1]);

@@ -230,7 +230,7 @@ fn event_filter() -> impl Strategy<Value = EventFilter> {
             account,
             store,
             state,
-            topic: topic.map(str::to_owned),
+            topics: topic.map(str::to_owned).into_iter().collect(),
             cart_order_id,
             after: after.map(|before| EventCursor { before }),
             limit,

@@ -34,9 +34,9 @@ pub(super) async fn list(
     let mut filter = EventFilter::of(scope.account(), params.limit());
     let slug = params.take("store");
     filter.state = params.parse("state", "a state of events", EventState::parse);
-    filter.topic = params.take("topic");
+    filter.topics = params.take("topic").into_iter().collect();
     let q = params.take("q");
-    let filters = (scope.account(), &slug, filter.state, &filter.topic, &q);
+    let filters = (scope.account(), &slug, filter.state, &filter.topics, &q);
     let cursors = Cursors::of(&api.desk.vault, LIST, &filters);
     filter.after = begins_after::<EventCursor>(&mut params, &cursors);
     params.finish()?;
@@ -49,7 +49,7 @@ pub(super) async fn list(
         let fits = |event: &EventRow| {
             filter.store.is_none_or(|store| store == event.store)
                 && filter.state.is_none_or(|state| state == event.state)
-                && filter.topic.as_ref().is_none_or(|topic| *topic == event.topic)
+                && (filter.topics.is_empty() || filter.topics.contains(&event.topic))
         };
         let fitting = found.into_iter().filter(fits).take(filter.limit);
         return Ok(answer(&request, views(&api, fitting)?, None));

@@ -142,6 +142,7 @@ fn version_1(config: &mut web::ServiceConfig) {
         ))
         .service(at("/stores/{store}/tasks", [web::get().to(tasks::list), web::put().to(not_yet)]))
         .service(at("/stores/{store}/orders/fetch", [web::post().to(orders::fetch)]))
+        .service(at("/stores/{store}/orders/re-examine", [web::post().to(orders::re_examine)]))
         .service(at("/orders", [web::get().to(orders::list)]))
         .service(at("/orders/{id}", [web::get().to(orders::show), web::patch().to(orders::edit)]))
         .service(at("/orders/{id}/revision", [web::get().to(revisions::show)]))
@@ -184,7 +185,6 @@ fn at<const N: usize>(path: &str, routes: [Route; N]) -> Resource {
 /// Routes of the interface that later builds bring.
 const LATER: &[&str] = &[
     "/stores/{store}/sync",
-    "/stores/{store}/orders/re-examine",
     "/runs/{id}/cancel",
     "/runs/{id}/confirm",
     "/products",

@@ -391,6 +391,25 @@ pub(super) async fn fetch(
     }
 }
 
+/// Examines the store's held-back orders under its present rules (R13), in the background.
+#[utoipa::path(post, path = "/api/v1/stores/{store}/orders/re-examine", tag = "orders",
+    params(("store" = String, Path)), responses((status = 202, body = RunsStarted)))]
+pub(super) async fn re_examine(
+    api: web::Data<Api>,
+    scope: Scope,
+    slug: web::Path<String>,
+    body: Bytes,
+) -> Result<HttpResponse, Problem> {
+    scope.needs(Role::Operator)?;
+    Fields::read(&body)?.finish()?;
+    let store = api.store(&scope, &slug)?;
+    let position = api.desk.stores.re_examine(store.id, scope.caller.name.clone()).await?;
+    let event = api.desk.ledger.event(position).await?;
+    let (event, _) = event.ok_or_else(|| Problem::not_found("run"))?;
+    let runs = vec![RunView::new(&event, None, &store.slug)];
+    Ok(HttpResponse::Accepted().json(RunsStarted { runs }))
+}
+
 impl FetchRequest {
     fn read(body: &Bytes) -> Result<Self, Problem> {
         let mut fields = Fields::read(body)?;

@@ -1,5 +1,5 @@
-//! Runs (R6). In this build the only run is a person's request to read one order, so this is a view
-//! over the journal: every request of topic `fetch` that somebody made.
+//! Runs (R6). In this build a run is a person's request to read one order, or to examine held-back
+//! ones anew, so this is a view over the journal: every such request that somebody made.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -14,8 +14,12 @@ use crate::web::problem::Problem;
 
 /// What list the cursors belong to.
 const LIST: &str = "runs";
-/// The topic of requests.
-const FETCH: &str = "fetch";
+/// The topics of requests: to read one order, and to examine held-back ones anew (R13).
+const RUNS: [&str; 2] = ["fetch", "re-examine"];
+
+fn topics() -> Vec<String> {
+    RUNS.map(str::to_owned).to_vec()
+}
 
 /// Runs of an account, newest first.
 #[utoipa::path(get, path = "/api/v1/runs", tag = "runs", params(
@@ -31,7 +35,7 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&request)?;
     let mut filter = EventFilter::of(scope.account(), params.limit());
-    filter.topic = Some(FETCH.to_owned());
+    filter.topics = topics();
     let slug = params.take("store");
     let cursors = Cursors::of(&api.desk.vault, LIST, &(scope.account(), &slug));
     filter.after = begins_after::<EventCursor>(&mut params, &cursors);
@@ -76,7 +80,7 @@ pub(super) async fn last(
 ) -> Result<Option<RunView>, Problem> {
     let mut filter = EventFilter::of(store.account, RECENT);
     filter.store = Some(store.id);
-    filter.topic = Some(FETCH.to_owned());
+    filter.topics = topics();
     let page = api.desk.ledger.event_page(&filter).await?;
     match page.rows.iter().find(|event| is_run(event)) {
         Some(event) => view(api, event).await.map(Some),
@@ -89,10 +93,10 @@ const RECENT: usize = 20;
 
 /// Other requests settle ties of webhooks; nobody started them.
 fn is_run(event: &EventRow) -> bool {
-    event.topic == FETCH && event.source == Source::Person && event.by.is_some()
+    RUNS.contains(&&*event.topic) && event.source == Source::Person && event.by.is_some()
 }
 
-async fn view(api: &Api, event: &EventRow) -> Result<RunView, Problem> {
+pub(super) async fn view(api: &Api, event: &EventRow) -> Result<RunView, Problem> {
     let store = api.listing(event.store)?;
     let order = match &event.cart_order_id {
         Some(id) => api.desk.ledger.order(&OrderId::new(event.store, id.clone())).await?,

@@ -82,7 +82,7 @@ async fn s12_every_list_of_closed_events_is_a_range_of_an_index() {
             let filter = EventFilter {
                 store: given(0).then_some(StoreId(1)),
                 state,
-                topic: given(1).then(|| "orders/create".to_owned()),
+                topics: given(1).then(|| "orders/create".to_owned()).into_iter().collect(),
                 cart_order_id: given(2).then(|| CartOrderId::from("1")),
                 after: given(3).then_some(EventCursor { before: Position(9) }),
                 ..EventFilter::of(AccountId(1), 50)

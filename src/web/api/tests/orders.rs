@@ -286,3 +286,47 @@ fn events_tell_what_became_of_them_and_operators_see_the_body() {
         world.get("/api/v1/events/x").await.problem(404, "not-found");
     });
 }
+
+#[test]
+fn r13_held_back_orders_are_examined_anew_as_a_run() {
+    run(async |world| {
+        world.store("pine").await;
+        let mut held = order(1);
+        held.cart.financial_status = Some("pending".to_owned());
+        world.deliver("pine", &held).await;
+        let rules = json!({"rules": {"import_statuses": ["paid", "pending"]}});
+        world
+            .ask(Method::PATCH, "/api/v1/stores/pine")
+            .trusted()
+            .body(&rules)
+            .send()
+            .await
+            .expect(200);
+        let path = "/api/v1/stores/pine/orders/re-examine";
+        let started = world.post(path, &json!({})).await.expect(202);
+        let id = started["runs"][0]["id"].as_str().unwrap().to_owned();
+        let ended = async {
+            loop {
+                let run = world.get(&format!("/api/v1/runs/{id}")).await.expect(200);
+                if run["state"] == "done" {
+                    return run;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(20), ended).await.unwrap();
+        assert_eq!(
+            (&ended["seen"], &ended["new"], &ended["unchanged"]),
+            (&json!(1), &json!(1), &json!(0))
+        );
+        let imported = world.get("/api/v1/orders/ord_1_1").await.expect(200);
+        assert_eq!(imported["status"], "awaiting_fulfillment");
+        let told = world.get("/api/v1/orders/ord_1_1/timeline").await.expect(200);
+        assert!(told.to_string().contains("rules let it in now"), "{told}");
+        let runs = world.get("/api/v1/runs").await.expect(200);
+        assert_eq!(runs["data"][0]["id"], id);
+        let viewer = world.token(Role::Viewer, None).await;
+        let refused = world.ask(Method::POST, path).token(&viewer).body(&json!({})).send().await;
+        refused.problem(403, "forbidden");
+    });
+}

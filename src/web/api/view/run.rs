@@ -1,4 +1,5 @@
-//! A run: in this build, a person's request to read one order from the cart (R6, R7).
+//! A run: in this build, a person's request to read one order from the cart (R6, R7), or to examine
+//! held-back orders anew (R13).
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -62,8 +63,9 @@ impl RunView {
             || matches!(why, Some(reason::NO_CHANGE | reason::COALESCED));
         let came = |order: &Order| order.is_in_book() && order.created_at >= event.received_at;
         let is_new = is_done && !known && order.is_some_and(came);
+        let re_examined = why.and_then(reason::read_re_examined);
         let is_changed = is_done && !known && !is_new && event.state != EventState::Held;
-        Self {
+        let run = Self {
             id: format!("run_{}", event.position.0),
             store: store.to_owned(),
             task: "import_orders",
@@ -80,6 +82,10 @@ impl RunView {
             repaired: 0,
             failed: u32::from(state == "failed"),
             error: if state == "failed" { why.and_then(reason::sentence) } else { None },
-        }
+        };
+        let Some((imported, seen)) = re_examined else { return run };
+        let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let (seen, new) = (count(seen), count(imported));
+        Self { seen, new, changed: 0, unchanged: seen.saturating_sub(new), ..run }
     }
 }
