@@ -9,6 +9,7 @@
 //! | [`cart_status`] | what the cart's own statuses mean here |
 //! | [`order`] | our order: status, flags, content, what is known of the cart |
 //! | [`revision`] | how the cart's content and ours have grown apart (R27–R29) |
+//! | [`shadow`] | an order's past decided again under other rules, in shadow |
 //! | [`quota`] | how many calls a cart allows |
 //! | [`rules`] | a store's settings |
 //! | [`eligibility`] | whether a sighting may enter the book (R13, R14) |
@@ -30,6 +31,7 @@ pub mod order;
 pub mod quota;
 pub mod revision;
 pub mod rules;
+pub mod shadow;
 pub mod sighting;
 pub mod time;
 pub mod timeline;

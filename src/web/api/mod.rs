@@ -11,6 +11,7 @@
 //! | [`stores`] | connecting, changing and disconnecting carts |
 //! | [`tasks`] | what serves each task of a store, told truthfully (R2, R44) |
 //! | [`orders`], [`events`], [`runs`] | what people and tools read and do |
+//! | [`replay`] | trying a change of rules on what is kept |
 //! | [`revisions`] | what the cart changed of an order, and what people decide about it |
 //! | [`lookup`] | where is my order? (R48) |
 //! | [`attention`] | what only a person can mend (R50) |
@@ -28,6 +29,7 @@ mod lookup;
 mod openapi;
 mod orders;
 mod page;
+mod replay;
 mod revisions;
 mod runs;
 mod scope;
@@ -157,6 +159,7 @@ fn version_1(config: &mut web::ServiceConfig) {
         .service(at("/orders/{id}/unarchive", [web::post().to(orders::unarchive)]))
         .service(at("/orders/{id}/import-anyway", [web::post().to(orders::import_anyway)]))
         .service(at("/events", [web::get().to(events::list)]))
+        .service(at("/events/replay", [web::post().to(replay::dry_run)]))
         .service(at("/events/{id}", [web::get().to(events::show)]))
         .service(at("/runs", [web::get().to(runs::list)]))
         .service(at("/runs/{id}", [web::get().to(runs::show)]))
@@ -190,7 +193,6 @@ const LATER: &[&str] = &[
     "/products",
     "/products/{sku}",
     "/products/{sku}/{rest:.*}",
-    "/events/replay",
     "/events/{id}/replay",
     "/events/{id}/dismiss",
     "/export/orders.csv",

@@ -12,7 +12,7 @@ use bytes::Bytes;
 pub(super) use self::add::add;
 pub(super) use self::change::change;
 pub(super) use self::remove::remove;
-pub(super) use self::settings::{name, numbered, slug, slug_of};
+pub(super) use self::settings::{merged, name, numbered, slug, slug_of};
 use super::input::Params;
 use super::page::{ListPage, answer, begins_after};
 use super::view::StoreView;

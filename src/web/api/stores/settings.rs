@@ -83,7 +83,7 @@ fn base_of(text: &str) -> Option<String> {
 
 /// The rules with what was given put over them. Unknown names and wrong values are refused with
 /// their place, and so are rules that this channel or build cannot follow.
-pub(super) fn merged(
+pub(in crate::web::api) fn merged(
     rules: &Rules,
     given: &Map<String, Value>,
     channel: ChannelKind,

@@ -223,3 +223,42 @@ fn r18_only_open_orders_are_edited_and_only_as_they_were_seen() {
         edit(world, &body).await.problem(409, "conflict");
     });
 }
+
+#[test]
+fn r23_a_change_of_rules_is_tried_in_shadow_before_it_is_saved() {
+    run(async |world| {
+        waiting(world).await;
+        let mut held = order(2);
+        held.cart.financial_status = Some("pending".to_owned());
+        world.deliver("pine", &held).await;
+        world.deliver("pine", &order(3)).await;
+        world.post("/api/v1/orders/ord_1_3/cancel", &json!({})).await.expect(200);
+        let path = "/api/v1/events/replay";
+        let same = json!({"dry_run": true, "store": "pine"});
+        let told = world.post(path, &same).await.expect(200);
+        assert_eq!((&told["examined"], &told["changed"]), (&json!(3), &json!([])), "{told}");
+        let before = world.get(ORDER).await.text;
+
+        let rules = json!({"edits": "apply", "import_statuses": ["paid", "pending"]});
+        let other = json!({"dry_run": true, "store": "pine", "rules": rules});
+        let told = world.post(path, &other).await.expect(200);
+        let changed = told["changed"].as_array().unwrap();
+        assert_eq!(changed.len(), 2, "{told}");
+        let of = |id: &str| changed.iter().find(|difference| difference["order"] == id).unwrap();
+        let edited = of("ord_1_1");
+        assert_eq!((&edited["now"]["units"], &edited["then"]["units"]), (&json!(1), &json!(3)));
+        assert_eq!(edited["then"]["has_revision"], false);
+        assert_eq!(of("ord_1_2")["then"]["status"], "awaiting_fulfillment");
+        assert_eq!(of("ord_1_2")["now"]["held_back"], "payment_pending");
+        assert_eq!(world.get(ORDER).await.text, before, "nothing was written");
+
+        let one = json!({"dry_run": true, "store": "pine", "rules": rules, "orders": ["ord_1_2"]});
+        let told = world.post(path, &one).await.expect(200);
+        assert_eq!((&told["examined"], told["changed"].as_array().unwrap().len()), (&json!(1), 1));
+        let wrong = json!({"dry_run": true, "store": "pine", "rules": {"edits": "never"}});
+        world.post(path, &wrong).await.problem(400, "malformed-request");
+        world.post(path, &json!({"store": "pine"})).await.problem(404, "not-in-this-build");
+        let unknown = json!({"dry_run": true, "store": "pine", "orders": ["ord_1_77"]});
+        world.post(path, &unknown).await.problem(404, "not-found");
+    });
+}
