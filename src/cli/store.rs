@@ -27,6 +27,11 @@ pub(super) enum Command {
     },
     /// Change rules (`edits=ignore import_statuses=paid,authorized`) or rotate the webhook secret.
     Set(Set),
+    /// Who changed which rule, newest first.
+    History {
+        /// Its slug.
+        store: String,
+    },
     /// Stop working on its events; webhooks are still stored.
     Pause {
         /// Its slug.
@@ -149,6 +154,7 @@ pub(super) async fn run(command: Command, global: &Global) -> Result<Exit, CliEr
             client.show(&found, || super::output::json(&found));
             Ok(Exit::Ok)
         }
+        Command::History { store } => history(&client, &store).await,
         Command::Set(set) => change(&client, set).await,
         Command::Pause { store } => {
             client.post(&format!("/admin/stores/{store}/pause"), &json!({})).await?;
@@ -266,6 +272,23 @@ async fn change(client: &Client, set: Set) -> Result<Exit, CliError> {
     let path = format!("/api/v1/stores/{}", set.store);
     let (_, changed) = client.call(Method::PATCH, &path, Some(&Value::Object(body))).await?;
     client.show(&changed, || talk(&format!("{} is changed.", set.store)));
+    Ok(Exit::Ok)
+}
+
+async fn history(client: &Client, store: &str) -> Result<Exit, CliError> {
+    let told = client.get(&format!("/api/v1/stores/{store}/rules/history")).await?;
+    client.show(&told, || {
+        let changes = told["data"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut rows = Vec::new();
+        for change in changes {
+            for rule in change["changes"].as_array().map(Vec::as_slice).unwrap_or_default() {
+                let (at, by) = (cell(change, "at"), cell(change, "by"));
+                rows.push(vec![at, by, cell(rule, "rule"), cell(rule, "from"), cell(rule, "to")]);
+            }
+        }
+        let nothing = "Its rules are those it was connected with.";
+        table(&["WHEN", "WHO", "RULE", "WAS", "BECAME"], &rows, nothing);
+    });
     Ok(Exit::Ok)
 }
 

@@ -36,8 +36,8 @@ pub use query::{
     Backlog, EventCursor, EventFilter, OrderCursor, OrderFilter, OrderSort, Page, StoreBacklog,
 };
 pub use store::{
-    AccountRow, Answer, Connection, NewStore, Role, StoreHealth, StoreListing, StoreRow,
-    StoreTaken, TokenRow,
+    AccountRow, Answer, Connection, NewStore, Role, RuleChange, RulesChange, StoreHealth,
+    StoreListing, StoreRow, StoreTaken, TokenRow,
 };
 
 use crate::domain::{AccountId, CartOrderId, Order, OrderId, Position, StoreId, Timestamp};

@@ -64,6 +64,8 @@ pub struct StoreRow {
     pub rules: Rules,
     /// Counts their changes.
     pub rules_version: u32,
+    /// Who changed what of them, the newest last; at most [`RULES_REMEMBERED`].
+    pub rules_history: Vec<RulesChange>,
     /// Credentials, sealed by the vault for this store.
     pub credentials: Vec<u8>,
     /// Equal for stores whose webhooks are signed with the same secret (R15).
@@ -76,6 +78,55 @@ pub struct StoreRow {
     pub created_at: Timestamp,
     /// Counts the changes of this row: its ETag.
     pub version: u64,
+}
+
+/// Changes of rules that a store remembers.
+pub const RULES_REMEMBERED: usize = 200;
+
+/// One change of a store's rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesChange {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: String,
+    /// The version of the rules that it made.
+    pub version: u32,
+    /// Each rule that changed, with what it was and what it became, as in JSON.
+    pub changes: Vec<RuleChange>,
+}
+
+/// One rule that changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleChange {
+    /// Its name.
+    pub rule: String,
+    /// What it was.
+    pub from: serde_json::Value,
+    /// What it became.
+    pub to: serde_json::Value,
+}
+
+impl StoreRow {
+    /// Gives the store other rules, and remembers who did; nothing happens if they are the same.
+    pub fn set_rules(&mut self, rules: Rules, by: &str, at: Timestamp) {
+        if rules == self.rules {
+            return;
+        }
+        let json = |rules: &Rules| serde_json::to_value(rules).unwrap_or_default();
+        let (before, after) = (json(&self.rules), json(&rules));
+        let changed = |(rule, to): (&String, &serde_json::Value)| {
+            let from = before.get(rule).cloned().unwrap_or_default();
+            (from != *to).then(|| RuleChange { rule: rule.clone(), from, to: to.clone() })
+        };
+        let changes = after.as_object().into_iter().flatten().filter_map(changed).collect();
+        self.rules_version += 1;
+        let version = self.rules_version;
+        self.rules_history.push(RulesChange { at, by: by.to_owned(), version, changes });
+        let too_many = self.rules_history.len().saturating_sub(RULES_REMEMBERED);
+        self.rules_history.drain(..too_many);
+        self.rules = rules;
+    }
 }
 
 impl StoreRow {
@@ -117,6 +168,7 @@ impl StoreRow {
             paused: false,
             rules: Rules::defaults(channel),
             rules_version: 1,
+            rules_history: Vec::new(),
             credentials: Vec::new(),
             credential_group: Vec::new(),
             token_due: None,

@@ -75,7 +75,7 @@ pub(super) async fn update(
     }
     let done = sqlx::query(
         "UPDATE store SET name = ?, slug = ?, domain = ?, api_url = ?, disconnected_at = ?, \
-         paused = ?, rules = ?, rules_version = ?, credentials = ?, credential_group = ?, \
+         paused = ?, rules = ?, rules_version = ?, rules_history = ?, credentials = ?, credential_group = ?, \
          token_due = ?, health = ?, version = version + 1 WHERE id = ? AND version = ?",
     )
     .bind(row.name.as_str())
@@ -86,6 +86,7 @@ pub(super) async fn update(
     .bind(row.paused)
     .bind(document(&row.rules)?)
     .bind(i64::from(row.rules_version))
+    .bind(document(&row.rules_history)?)
     .bind(row.credentials.as_slice())
     .bind(row.credential_group.as_slice())
     .bind(row.token_due.map(|at| at.0))
@@ -252,8 +253,8 @@ impl Listed {
 
 /// Columns that [`store`] reads.
 const STORE: &str = "SELECT id, account_id, number, channel, name, slug, domain, api_url, \
-     disconnected_at, paused, rules, rules_version, credentials, credential_group, token_due, \
-     health, created_at, version FROM store";
+     disconnected_at, paused, rules, rules_version, rules_history, credentials, \
+     credential_group, token_due, health, created_at, version FROM store";
 
 pub(super) async fn one(pool: &SqlitePool, id: StoreId) -> Result<Option<StoreRow>, LedgerError> {
     let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(STORE);
@@ -352,6 +353,7 @@ pub(super) async fn answer(
 
 fn store(row: &SqliteRow) -> Result<StoreRow, LedgerError> {
     let (rules, health): (String, String) = (get(row, "rules")?, get(row, "health")?);
+    let history: String = get(row, "rules_history")?;
     Ok(StoreRow {
         id: StoreId(get(row, "id")?),
         account: AccountId(get(row, "account_id")?),
@@ -365,6 +367,8 @@ fn store(row: &SqliteRow) -> Result<StoreRow, LedgerError> {
         paused: get(row, "paused")?,
         rules: serde_json::from_str(&rules).map_err(|error| corrupt("a store's rules", error))?,
         rules_version: count(get(row, "rules_version")?),
+        rules_history: serde_json::from_str(&history)
+            .map_err(|error| corrupt("a store's history", error))?,
         credentials: get(row, "credentials")?,
         credential_group: get(row, "credential_group")?,
         token_due: get::<Option<i64>>(row, "token_due")?.map(Timestamp),

@@ -4,6 +4,7 @@ use rstest::rstest;
 
 use super::{Backend, World, row};
 use crate::domain::{AccountId, ChannelKind, StoreId, Timestamp};
+use crate::ledger::RulesChange;
 use crate::ledger::{
     Answer, Connection, LedgerError, NewStore, Role, StoreRow, StoreTaken, TokenRow, Write, Written,
 };
@@ -76,6 +77,12 @@ async fn a_store_changes_only_at_the_version_that_was_read(
         credentials: vec![7],
         credential_group: vec![8],
         rules_version: 2,
+        rules_history: vec![RulesChange {
+            at: Timestamp(5),
+            by: "Ada".to_owned(),
+            version: 2,
+            changes: Vec::new(),
+        }],
         api_url: Some("http://localhost".into()),
         ..before
     };

@@ -133,6 +133,7 @@ pub(super) fn row(slug: &str) -> StoreRow {
         paused: false,
         rules: Rules::defaults(ChannelKind::Shopify),
         rules_version: 1,
+        rules_history: Vec::new(),
         credentials: vec![1, 2],
         credential_group: slug.as_bytes().to_vec(),
         token_due: None,

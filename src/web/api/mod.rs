@@ -142,6 +142,7 @@ fn version_1(config: &mut web::ServiceConfig) {
                 web::delete().to(stores::remove),
             ],
         ))
+        .service(at("/stores/{store}/rules/history", [web::get().to(stores::history)]))
         .service(at("/stores/{store}/tasks", [web::get().to(tasks::list), web::put().to(not_yet)]))
         .service(at("/stores/{store}/orders/fetch", [web::post().to(orders::fetch)]))
         .service(at("/stores/{store}/orders/re-examine", [web::post().to(orders::re_examine)]))

@@ -44,7 +44,7 @@ struct ProblemDocument {
         super::orders::fetch, super::orders::list, super::orders::show, super::orders::timeline,
         super::orders::cancel, super::orders::restore, super::orders::ship,
         super::orders::request_dropship, super::orders::archive, super::orders::unarchive,
-        super::orders::import_anyway, super::orders::edit, super::orders::re_examine, super::replay::dry_run,
+        super::orders::import_anyway, super::orders::edit, super::orders::re_examine, super::replay::dry_run, super::stores::history,
         super::revisions::show, super::revisions::accept, super::revisions::reject,
         super::events::list, super::events::show, super::runs::list, super::runs::show,
         super::lookup::find, super::attention::list,

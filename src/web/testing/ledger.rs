@@ -47,6 +47,7 @@ pub(in crate::web) fn store_row(id: i64, slug: &str, domain: &str) -> StoreRow {
         paused: false,
         rules: Rules::defaults(ChannelKind::Shopify),
         rules_version: 1,
+        rules_history: Vec::new(),
         credentials: Vec::new(),
         credential_group: Vec::new(),
         token_due: None,

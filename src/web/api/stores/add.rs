@@ -88,7 +88,7 @@ pub(in crate::web::api) async fn add(
     }
     let calls = request.connect.unwrap_or(true);
     let id = match known {
-        Some(known) => revive(&api, &known, &**channel, request).await?,
+        Some(known) => revive(&api, &known, &**channel, &scope.caller.name, request).await?,
         None => enter(&api, account, &**channel, domain, request).await?,
     };
     let warning = if calls { first_call(&api, id).await? } else { None };
@@ -208,6 +208,7 @@ async fn revive(
     api: &Api,
     known: &StoreListing,
     channel: &dyn Channel,
+    by: &str,
     request: ConnectRequest,
 ) -> Result<StoreId, Problem> {
     let desk = &api.desk;
@@ -227,8 +228,7 @@ async fn revive(
     desk.directory
         .update(&desk.writer, known.id, |row| {
             let rules = settings::merged(&row.rules, &given, row.channel)?;
-            row.rules_version += u32::from(rules != row.rules);
-            row.rules = rules;
+            row.set_rules(rules, by, now);
             row.name.clone_from(&name);
             if let Some(slug) = &slug {
                 row.slug.clone_from(slug);

@@ -73,8 +73,7 @@ pub(in crate::web::api) async fn change(
         }
         if let Some(given) = &rules {
             let rules = settings::merged(&row.rules, given, row.channel)?;
-            row.rules_version += u32::from(rules != row.rules);
-            row.rules = rules;
+            row.set_rules(rules, &scope.caller.name, now);
         }
         if let Some(given) = &credentials {
             let mut kept = desk.directory.open(row).map_err(|wrong| {

@@ -8,18 +8,20 @@ mod settings;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 pub(super) use self::add::add;
 pub(super) use self::change::change;
 pub(super) use self::remove::remove;
 pub(super) use self::settings::{merged, name, numbered, slug, slug_of};
 use super::input::Params;
-use super::page::{ListPage, answer, begins_after};
+use super::page::{List, ListPage, answer, begins_after};
 use super::view::StoreView;
 use super::{Api, Scope, version};
 use crate::actor::AskError;
-use crate::domain::{AccountId, StoreId};
-use crate::ledger::StoreRow;
+use crate::domain::{AccountId, StoreId, Timestamp};
+use crate::ledger::{RuleChange, RulesChange, StoreRow};
 use crate::web::cursor::Cursors;
 use crate::web::problem::{Kind, Problem};
 
@@ -66,6 +68,52 @@ pub(super) async fn show(
 ) -> Result<HttpResponse, Problem> {
     let row = row(&api, api.store(&scope, &slug)?.id).await?;
     Ok(version::tagged(row.version, &view(&api, &row).await?))
+}
+
+/// Who changed what of a store's rules, newest first (R23).
+#[utoipa::path(get, path = "/api/v1/stores/{store}/rules/history", tag = "stores",
+    params(("store" = String, Path)), responses((status = 200, body = List<RulesChangeView>)))]
+pub(super) async fn history(
+    api: web::Data<Api>,
+    scope: Scope,
+    slug: web::Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let row = row(&api, api.store(&scope, &slug)?.id).await?;
+    let data = row.rules_history.into_iter().rev().map(RulesChangeView::new).collect();
+    Ok(HttpResponse::Ok().json(List { data }))
+}
+
+/// One change of a store's rules.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = RulesChange)]
+pub(super) struct RulesChangeView {
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// Who.
+    by: String,
+    /// The version of the rules that it made; events name the one they were decided under.
+    version: u32,
+    changes: Vec<RuleChangeView>,
+}
+
+/// One rule that changed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = RuleChange)]
+struct RuleChangeView {
+    rule: String,
+    /// What it was.
+    from: serde_json::Value,
+    /// What it became.
+    to: serde_json::Value,
+}
+
+impl RulesChangeView {
+    fn new(change: RulesChange) -> Self {
+        let changes = change.changes.into_iter();
+        let changes =
+            changes.map(|RuleChange { rule, from, to }| RuleChangeView { rule, from, to });
+        Self { at: change.at, by: change.by, version: change.version, changes: changes.collect() }
+    }
 }
 
 /// A store's row.

@@ -302,3 +302,42 @@ fn r51_actors_are_seen_restarted_paused_and_resumed() {
         world.post("/admin/stores/oak/restart", &json!({})).await.problem(404, "not-found");
     });
 }
+
+#[test]
+fn r23_who_changed_which_rule_is_remembered() {
+    run(async |world| {
+        world.store("pine").await;
+        patch(world, &json!({"rules": {"cancels": "ignore"}})).await.expect(200);
+        patch(world, &json!({"rules": {"cancels": "ignore"}})).await.expect(200);
+        patch(world, &json!({"rules": {"edits": "review", "archives": "archive"}}))
+            .await
+            .expect(200);
+        let told = world.get("/api/v1/stores/pine/rules/history").await.expect(200);
+        let told = told["data"].as_array().unwrap();
+        assert_eq!(told.len(), 2, "what changes nothing is no change: {told:#?}");
+        assert_eq!((&told[0]["version"], &told[0]["by"]), (&json!(3), &json!("admin (local)")));
+        assert_eq!(
+            told[0]["changes"],
+            json!([{"rule": "archives", "from": "ignore", "to": "archive"},
+                {"rule": "edits", "from": "ignore", "to": "review"}])
+        );
+        assert_eq!(told[1]["changes"][0]["rule"], "cancels");
+    });
+}
+
+#[test]
+fn r23_rules_are_changed_only_as_they_were_seen() {
+    run(async |world| {
+        world.store("pine").await;
+        let seen = world.get("/api/v1/stores/pine").await.header("etag").to_owned();
+        patch(world, &json!({"rules": {"cancels": "ignore"}})).await.expect(200);
+        let late = world
+            .ask(Method::PATCH, "/api/v1/stores/pine")
+            .trusted()
+            .header("If-Match", &seen)
+            .body(&json!({"rules": {"cancels": "auto"}}));
+        late.send().await.problem(412, "precondition-failed");
+        let store = world.get("/api/v1/stores/pine").await.expect(200);
+        assert_eq!(store["rules"]["cancels"], "ignore");
+    });
+}
