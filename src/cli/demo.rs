@@ -8,7 +8,7 @@ mod play;
 pub(super) mod whereabouts;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use super::serve::{exit, on_system};
 use super::{CliError, Exit, output};
 use crate::config::{Config, LoadOptions, MasterKey};
 use crate::daemon::{Daemon, Plan, logging};
-use crate::simulator::{Options, Simulator};
+use crate::simulator::{Options, Simulator, bigcommerce};
 
 use self::home::Home;
 use self::whereabouts::Whereabouts;
@@ -58,19 +58,33 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         let daemon = Daemon::start(Plan { config, key, simulated: true }, runtime).await?;
         let client = Client::at_socket(home.socket(), false)?;
         let pages = daemon.private_addr().unwrap_or(args.listen);
-        let here = Whereabouts { simulator: simulator.url(), pid: std::process::id() };
+        let oak = bigcommerce(&home, args.seed)?;
+        let here = Whereabouts {
+            simulator: simulator.url(),
+            bigcommerce: oak.url(),
+            pid: std::process::id(),
+        };
         let announced = here.announce();
         welcome(&home, args, pages, &daemon.link_code(), announced.is_ok());
         if let Err(error) = &announced {
             tracing::warn!(%error, "`instasync simulate` has to be told where the demo is");
         }
         let cart = Arc::clone(simulator.cart());
-        let playing = tokio::spawn(play::play(client, cart, simulator.url(), args.pace));
+        let oak_client = Client::at_socket(home.socket(), false)?;
+        let store = Arc::clone(oak.store());
+        let playing = [
+            tokio::spawn(play::play(client, cart, simulator.url(), args.pace)),
+            tokio::spawn(play::play_bigcommerce(oak_client, store, oak.url(), args.pace)),
+        ];
         let ending = daemon.run(None).await;
-        playing.abort();
+        for play in playing {
+            play.abort();
+        }
         drop(announced);
-        if let Err(error) = simulator.stop().await {
-            tracing::warn!(%error, "the simulated shop ended badly");
+        for ended in [simulator.stop().await, oak.stop().await] {
+            if let Err(error) = ended {
+                tracing::warn!(%error, "a simulated shop ended badly");
+            }
         }
         Ok(exit(ending))
     })
@@ -86,7 +100,25 @@ fn simulator(home: &Home, seed: u64) -> Result<Simulator, CliError> {
         file: Some(home.shop_file()),
         ..Options::default()
     };
-    Simulator::start(options).map_err(|error| match error.kind() {
+    Simulator::start(options).map_err(|error| cannot_start(&error, listen, &home.shop_file()))
+}
+
+/// The simulated BigCommerce of this home.
+fn bigcommerce(home: &Home, seed: u64) -> Result<bigcommerce::Simulator, CliError> {
+    let listen = home.ports().bigcommerce;
+    let file = home.bigcommerce_file();
+    let options = bigcommerce::Options {
+        listen,
+        seed,
+        retry_pace: RETRY_PACE,
+        file: Some(file.clone()),
+        ..bigcommerce::Options::default()
+    };
+    bigcommerce::Simulator::start(options).map_err(|error| cannot_start(&error, listen, &file))
+}
+
+fn cannot_start(error: &std::io::Error, listen: SocketAddr, file: &Path) -> CliError {
+    match error.kind() {
         std::io::ErrorKind::AddrInUse => CliError::new(
             Exit::InUse,
             format!(
@@ -96,10 +128,10 @@ fn simulator(home: &Home, seed: u64) -> Result<Simulator, CliError> {
         ),
         std::io::ErrorKind::InvalidData => CliError::new(
             Exit::Error,
-            format!("{} is damaged; remove it to begin anew: {error}", home.shop_file().display()),
+            format!("{} is damaged; remove it to begin anew: {error}", file.display()),
         ),
-        _ => CliError::new(Exit::Error, format!("the simulated shop does not start: {error}")),
-    })
+        _ => CliError::new(Exit::Error, format!("a simulated shop does not start: {error}")),
+    }
 }
 
 /// What a newcomer needs to know, on standard error: the link must not get into the log.
@@ -111,9 +143,10 @@ fn welcome(home: &Home, args: &Args, pages: SocketAddr, code: &str, announced: b
     };
     let lines = [
         String::new(),
-        "Instasync demo  -  one simulated store, nothing leaves this machine".to_owned(),
+        "Instasync demo  -  two simulated stores, nothing leaves this machine".to_owned(),
         format!("  Open        http://{pages}/?t={code}   (one-time link, valid 15 min)"),
-        "  Stores      Pine & Wick (Shopify, simulated)".to_owned(),
+        "  Stores      Pine & Wick (Shopify, simulated)   Oak & Iron (BigCommerce, simulated)"
+            .to_owned(),
         format!(
             "  Now         an order every {} s; every {} orders an edit, a cancel, a duplicate and a forgery",
             args.pace.as_secs_f64(),

@@ -15,14 +15,25 @@ use super::{CliError, Exit, Global, output};
 #[command(
     after_help = "Example:\n  instasync simulate place --count 3\n  instasync simulate cancel 1001\n  \
                   instasync simulate send orders/updated --bad-signature\n  \
-                  instasync simulate chaos drop 0.2\n  instasync simulate chaos all off"
+                  instasync simulate chaos drop 0.2\n  instasync simulate chaos all off\n  \
+                  instasync simulate --store bigcommerce edit 101"
 )]
 pub(super) struct Args {
     /// Where the simulated shop is; found by itself when a demo runs.
     #[arg(long, global = true, value_name = "URL")]
     simulator: Option<String>,
+    /// Which store of the demo.
+    #[arg(long, global = true, value_enum, default_value_t = Which::Shopify)]
+    store: Which,
     #[command(subcommand)]
     command: Command,
+}
+
+/// A store of the demo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Which {
+    Shopify,
+    Bigcommerce,
 }
 
 /// What can happen. ORDER is a number such as 1001, a name such as '#1001', or an id.
@@ -134,7 +145,7 @@ enum Command {
 }
 
 pub(super) async fn run(args: Args, global: &Global) -> Result<Exit, CliError> {
-    let shop = Shop::find(args.simulator)?;
+    let shop = Shop::find(args.simulator, args.store)?;
     let (told, people): (Value, fn(&Value)) = match args.command {
         Command::Place { count, lines, payment, quiet } => {
             let body = json!({
@@ -289,11 +300,14 @@ struct Shop {
 
 impl Shop {
     /// The named one, or the running demo's.
-    fn find(named: Option<String>) -> Result<Self, CliError> {
+    fn find(named: Option<String>, store: Which) -> Result<Self, CliError> {
         let base = match named {
             Some(url) => url,
             None => match Whereabouts::find() {
-                Ok(Some(demo)) => demo.simulator,
+                Ok(Some(demo)) => match store {
+                    Which::Shopify => demo.simulator,
+                    Which::Bigcommerce => demo.bigcommerce,
+                },
                 Ok(None) => return Err(no_demo("no demo is running")),
                 Err(error) => {
                     return Err(no_demo(&format!("where the demo is cannot be read ({error})")));
@@ -358,7 +372,7 @@ mod tests {
     use crate::simulator::{Fault, Options, Simulator};
 
     fn shop(simulator: &Simulator) -> Shop {
-        Shop::find(Some(simulator.url())).unwrap()
+        Shop::find(Some(simulator.url()), Which::Shopify).unwrap()
     }
 
     #[tokio::test]

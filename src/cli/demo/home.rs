@@ -19,6 +19,8 @@ use crate::daemon::lock::DataLock;
 pub(super) struct Ports {
     pub(super) public: SocketAddr,
     pub(super) simulator: SocketAddr,
+    /// The simulated BigCommerce's.
+    pub(super) bigcommerce: SocketAddr,
 }
 
 /// A folder that is a demo's own.
@@ -57,6 +59,11 @@ impl Home {
     /// Where the shop is kept.
     pub(super) fn shop_file(&self) -> PathBuf {
         self.folder.join("shop.json")
+    }
+
+    /// Where the simulated BigCommerce is kept.
+    pub(super) fn bigcommerce_file(&self) -> PathBuf {
+        self.folder.join("bigcommerce.json")
     }
 
     /// The configuration, for commands that talk to this demo.
@@ -125,21 +132,26 @@ fn prepare(folder: &Path) -> std::io::Result<Ports> {
         write_new(&key, 0o600, &MasterKey::random().to_text())?;
     }
     let file = folder.join("ports.json");
-    if file.exists() {
-        return Ok(serde_json::from_slice(&std::fs::read(&file)?)?);
+    // Ports of a build that knew fewer stores are drawn anew.
+    if file.exists()
+        && let Ok(ports) = serde_json::from_slice(&std::fs::read(&file)?)
+    {
+        return Ok(ports);
     }
     let ports = free_ports()?;
     std::fs::write(&file, serde_json::to_vec(&ports)?)?;
     Ok(ports)
 }
 
-/// Two free ports. Both are held until both are known, so that they differ.
+/// Free ports. All are held until all are known, so that they differ.
 fn free_ports() -> std::io::Result<Ports> {
-    let (one, other) = (
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?,
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?,
-    );
-    Ok(Ports { public: one.local_addr()?, simulator: other.local_addr()? })
+    let free = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let (public, simulator, bigcommerce) = (free()?, free()?, free()?);
+    Ok(Ports {
+        public: public.local_addr()?,
+        simulator: simulator.local_addr()?,
+        bigcommerce: bigcommerce.local_addr()?,
+    })
 }
 
 fn cannot(folder: &Path, error: &std::io::Error) -> CliError {

@@ -14,6 +14,8 @@ use crate::config::environment;
 pub(in crate::cli) struct Whereabouts {
     /// Base address of its simulated shop.
     pub(in crate::cli) simulator: String,
+    /// Base address of its simulated BigCommerce store.
+    pub(in crate::cli) bigcommerce: String,
     /// Its process.
     pub(in crate::cli) pid: u32,
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::time::At;
@@ -13,7 +14,7 @@ use super::store::Store;
 const MOST_OF_A_SCOPE: usize = 10;
 
 /// One subscription.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Hook {
     pub(super) id: u64,
     pub(super) scope: String,
@@ -116,6 +117,7 @@ fn create(store: &Store, body: &Value) -> Answer {
     hook.id = world.next_hook;
     world.next_hook += 1;
     world.hooks.insert(hook.id, hook.clone());
+    store.save(&world);
     drop(world);
     one(store, &hook)
 }
@@ -140,6 +142,7 @@ fn by_id(store: &Store, method: &str, id: u64, body: &Value) -> Answer {
         }
         _ => return problem(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed", &json!({})),
     }
+    store.save(&world);
     drop(world);
     one(store, &changed)
 }

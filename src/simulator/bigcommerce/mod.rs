@@ -50,6 +50,8 @@ pub struct Options {
     pub window: Duration,
     /// How fast callbacks are retried: 1 is the real pace, eleven times within two days.
     pub retry_pace: f64,
+    /// Where its account and its hooks are kept, if they have to outlive the process.
+    pub file: Option<std::path::PathBuf>,
     /// Scopes that the token lacks.
     pub missing_scopes: Vec<&'static str>,
 }
@@ -64,6 +66,7 @@ impl Default for Options {
             quota: 150,
             window: Duration::from_secs(30),
             retry_pace: 1.0,
+            file: None,
             missing_scopes: Vec::new(),
         }
     }

@@ -29,7 +29,7 @@ pub(super) const CANCELLED: i64 = 5;
 pub(super) const AWAITING_FULFILLMENT: i64 = 11;
 
 /// One line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Line {
     pub(super) id: u64,
     pub(super) product_id: u64,
@@ -41,10 +41,9 @@ pub(super) struct Line {
 }
 
 /// An order as it was at a moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct State {
     /// The exact moment it became so.
-    #[serde(skip)]
     pub(super) since: At,
     pub(super) status_id: i64,
     pub(super) archived: bool,
@@ -67,11 +66,11 @@ impl State {
 }
 
 /// An order, with all states it ever had.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Order {
     pub(super) id: u64,
     pub(super) placed: At,
-    pub(super) buyer: (&'static str, &'static str),
+    pub(super) buyer: (String, String),
     /// Oldest first; never empty.
     pub(super) states: Vec<State>,
     pub(super) refunds: u64,
@@ -136,7 +135,8 @@ impl Order {
             shipping_cents: 595,
             discount_cents: if dice.hits(0.2) { 100 } else { 0 },
         };
-        let buyer = dice.pick(BUYERS[0], &BUYERS[1..]);
+        let (first, last) = dice.pick(BUYERS[0], &BUYERS[1..]);
+        let buyer = (first.to_owned(), last.to_owned());
         Self { id, placed: now, buyer, states: vec![state], refunds: 0 }
     }
 

@@ -39,7 +39,7 @@ pub(super) fn order(order: &Order, state: &State, hash: &str, include: Include) 
             "resource": format!("/orders/{id}/{name}"),
         })
     };
-    let (first, last) = order.buyer;
+    let (first, last) = (&order.buyer.0, &order.buyer.1);
     let goods: i64 = state.lines.iter().map(|l| l.price_cents * i64::from(l.quantity)).sum();
     let shipped = state.status_id == super::order::SHIPPED || state.status_id == 10;
     let facts = json!({
@@ -104,7 +104,7 @@ pub(super) fn order(order: &Order, state: &State, hash: &str, include: Include) 
 }
 
 fn consignments(order: &Order, state: &State, hash: &str, include: Include) -> Value {
-    let (first, last) = order.buyer;
+    let (first, last) = (&order.buyer.0, &order.buyer.1);
     let lines: Vec<Value> = match include {
         Include::Lines => {
             state.lines.iter().take(PAGE).map(|line| self::line(order, line)).collect()

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -49,6 +50,30 @@ pub(super) struct World {
     pub(super) forbidden: Vec<String>,
 }
 
+/// What outlives the process.
+#[derive(Debug, Deserialize)]
+struct Kept {
+    token: String,
+    client_id: String,
+    client_secret: String,
+    orders: BTreeMap<u64, Order>,
+    hooks: BTreeMap<u64, Hook>,
+    next_hook: u64,
+}
+
+impl Kept {
+    fn new() -> Self {
+        Self {
+            token: secret("bc_"),
+            client_id: secret("client_"),
+            client_secret: secret(""),
+            orders: BTreeMap::new(),
+            hooks: BTreeMap::new(),
+            next_hook: 1,
+        }
+    }
+}
+
 /// The calls of one window, and of all windows before it.
 #[derive(Debug)]
 pub(super) struct Quota {
@@ -66,10 +91,15 @@ impl Store {
             .no_proxy()
             .build()
             .map_err(io::Error::other)?;
+        let kept = match &options.file {
+            Some(file) if file.exists() => serde_json::from_slice(&std::fs::read(file)?)?,
+            _ => Kept::new(),
+        };
+        let Kept { token, client_id, client_secret, orders, hooks, next_hook } = kept;
         let world = World {
-            orders: BTreeMap::new(),
-            hooks: BTreeMap::new(),
-            next_hook: 1,
+            orders,
+            hooks,
+            next_hook,
             faults: Faults::default(),
             dice: Chance::new(options.seed, "faults", 0),
             sent: Vec::new(),
@@ -78,15 +108,31 @@ impl Store {
             forbidden: Vec::new(),
         };
         Ok(Arc::new(Self {
-            token: secret("bc_"),
-            client_id: secret("client_"),
-            client_secret: secret(""),
+            token,
+            client_id,
+            client_secret,
             http,
             runtime: Handle::current(),
             stop: watch::Sender::new(false),
             world: Mutex::new(world),
             options,
         }))
+    }
+
+    /// Writes the store down, if it is to be kept.
+    pub(super) fn save(&self, world: &World) {
+        let Some(file) = &self.options.file else { return };
+        let kept = json!({
+            "token": self.token,
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "orders": world.orders,
+            "hooks": world.hooks,
+            "next_hook": world.next_hook,
+        });
+        if let Err(error) = std::fs::write(file, kept.to_string()) {
+            tracing::warn!(%error, "the simulated BigCommerce could not be written down");
+        }
     }
 
     pub(super) fn world(&self) -> MutexGuard<'_, World> {
@@ -128,6 +174,7 @@ impl Store {
         if !wanted.quiet {
             self.announce(&mut world, id, &[super::order::Told::Created]);
         }
+        self.save(&world);
         id
     }
 
@@ -137,6 +184,7 @@ impl Store {
         let World { orders, dice, .. } = &mut *world;
         let told = orders.get_mut(&id)?.act(act, At::now(), dice);
         self.announce(&mut world, id, &told);
+        self.save(&world);
         world.orders.get(&id).map(|order| self.truth(order))
     }
 
