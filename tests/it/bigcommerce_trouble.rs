@@ -1,7 +1,7 @@
 //! Everything that can go wrong between a BigCommerce store and us, and how fast many orders arrive.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use instasync::simulator::bigcommerce::{Act, Wanted};
 use instasync::simulator::{Fault, Setting};
@@ -9,6 +9,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use rstest::rstest;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::support::bigcommerce::Shop;
 use crate::support::daemon::{Daemon, Home};

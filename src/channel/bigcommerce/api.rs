@@ -131,7 +131,7 @@ fn words(status: StatusCode, body: &[u8]) -> String {
         Value::Array(errors) => errors.first().and_then(|error| error["message"].as_str()),
         told => told["title"].as_str(),
     };
-    let fields = told["errors"].as_object().into_iter().flatten();
+    let fields = told.get("errors").and_then(Value::as_object).into_iter().flatten();
     let fields: Vec<_> = fields.map(|(name, why)| format!("{name}: {}", shown(why))).collect();
     let mut sentence = format!("it answered {}", status.as_u16());
     for part in message.into_iter().chain(fields.iter().map(String::as_str)) {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::web::Bytes;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -86,7 +87,8 @@ impl Store {
 
     fn body(&self, scope: &str, data: &Value) -> String {
         let digest = Sha256::digest(data.to_string());
-        let hash: String = digest.iter().take(20).map(|byte| format!("{byte:02x}")).collect();
+        let digest = format!("{:x}", Bytes::copy_from_slice(&digest));
+        let hash = digest.get(..40).unwrap_or(&digest);
         json!({
             "scope": scope,
             "store_id": "1025646",

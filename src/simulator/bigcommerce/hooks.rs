@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::time::At;
+use super::render::merged;
 use super::rest::{Answer, Query, problem};
 use super::store::Store;
 
@@ -188,9 +189,8 @@ fn admin(store: &Store) -> Answer {
         .hooks
         .values()
         .map(|hook| {
-            let mut told = hook.json(store);
-            told["status"] = json!(if hook.is_active { "active" } else { "deactivated" });
-            told
+            let status = if hook.is_active { "active" } else { "deactivated" };
+            merged([hook.json(store), json!({"status": status})])
         })
         .collect();
     Answer::json(json!({

@@ -67,7 +67,7 @@ pub(super) fn order(order: &Order, state: &State, hash: &str, include: Include) 
         "items_total": state.items_total(),
         "items_shipped": if shipped { state.items_total() } else { 0 },
         "payment_method": "Manual",
-        "payment_status": if state.status_id == 4 { "refunded" } else { "captured" },
+        "payment_status": payment_status(state),
         "refunded_amount": "0.0000",
         "currency_code": "USD",
         "default_currency_code": "USD",
@@ -96,11 +96,21 @@ pub(super) fn order(order: &Order, state: &State, hash: &str, include: Include) 
             _ => consignments(order, state, hash, include),
         },
     });
-    let parts = [facts, sums, rest].into_iter().filter_map(|part| match part {
+    merged([facts, sums, rest])
+}
+
+/// One object of all fields of these objects.
+pub(super) fn merged<const N: usize>(parts: [Value; N]) -> Value {
+    let parts = parts.into_iter().filter_map(|part| match part {
         Value::Object(fields) => Some(fields),
         _ => None,
     });
     Value::Object(parts.flatten().collect())
+}
+
+/// How the payment stands.
+pub(super) fn payment_status(state: &State) -> &'static str {
+    if state.status_id == 4 { "refunded" } else { "captured" }
 }
 
 fn consignments(order: &Order, state: &State, hash: &str, include: Include) -> Value {

@@ -199,7 +199,7 @@ async fn trouble(store: &Store) -> Option<HttpResponse> {
 fn answer(store: &Store, method: &str, path: &[&str], query: &Query, body: &Value) -> Answer {
     let lacks = |scope| store.options.missing_scopes.contains(&scope);
     let scope = match path {
-        ["v2", "orders", ..] | ["v3", "orders", ..] => "store_v2_orders",
+        ["v2" | "v3", "orders", ..] => "store_v2_orders",
         ["v3", "catalog", ..] => "store_v2_products",
         ["v3", "inventory", "locations", ..] => "store_locations_read_only",
         ["v3", "inventory", ..] => "store_inventory",

@@ -201,18 +201,20 @@ impl Store {
     /// An order in V2's words, with what people look for beside them.
     fn truth(&self, order: &Order) -> Value {
         let state = order.now();
-        let mut told = render::order(order, state, &self.options.hash, Include::Lines);
         let at = |up: bool| if up { json!(state.since.utc()) } else { Value::Null };
-        told["number"] = json!(order.id);
-        told["name"] = json!(order.id.to_string());
-        told["updated_at"] = json!(state.since.seconds().utc());
-        told["financial_status"] = told["payment_status"].clone();
-        told["fulfillment_status"] = told["status"].clone();
-        told["cancelled_at"] = at(state.status_id == CANCELLED);
-        told["closed_at"] = at(state.archived);
-        told["current_total_cents"] = json!(state.total_cents());
-        told["line_items"] = state.lines.iter().map(|line| render::line(order, line)).collect();
-        told
+        let lines: Vec<Value> = state.lines.iter().map(|line| render::line(order, line)).collect();
+        let beside = json!({
+            "number": order.id,
+            "name": order.id.to_string(),
+            "updated_at": state.since.seconds().utc(),
+            "financial_status": render::payment_status(state),
+            "fulfillment_status": render::status(state.status_id),
+            "cancelled_at": at(state.status_id == CANCELLED),
+            "closed_at": at(state.archived),
+            "current_total_cents": state.total_cents(),
+            "line_items": lines,
+        });
+        render::merged([render::order(order, state, &self.options.hash, Include::Lines), beside])
     }
 
     /// Switches a fault on or off.

@@ -126,7 +126,7 @@ async fn a_lagging_store_shows_nothing_then_the_old_then_the_new() {
     let store = client.simulator.store();
     let old = store.place(&Wanted::default());
     tokio::time::sleep(Duration::from_millis(1_200)).await;
-    let lag = Setting::always(Fault::LaggingReads).lasting(Duration::from_millis(1_000));
+    let lag = Setting::always(Fault::LaggingReads).lasting(Duration::from_secs(1));
     store.set_fault(lag);
     store.act(old, &Act::Message("new".to_owned()));
     let fresh = store.place(&Wanted::default());

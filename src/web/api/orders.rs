@@ -211,6 +211,7 @@ const ADDRESS_PARTS: [&str; 11] = [
 
 /// What of an order is to be changed here; the rest stays. `null` takes address or note away.
 #[derive(Debug, ToSchema)]
+#[expect(clippy::option_option, reason = "absent, null and a value mean three things")]
 pub(super) struct EditRequest {
     /// Lines: `{cart_line_id, quantity}` changes one (0 removes it), `{sku?, name, quantity,
     /// unit_price}` adds one.
@@ -237,18 +238,15 @@ impl EditRequest {
             None => Vec::new(),
         };
         let address = fields.given("shipping_address").map(|address| {
-            let parts = ADDRESS_PARTS;
-            let strange = address.as_object().and_then(|given| {
-                given.keys().find(|name| !parts.contains(&name.as_str())).cloned()
-            });
-            let address = serde_json::from_value::<Option<Address>>(address);
-            match (strange, address) {
-                (None, Ok(address)) => address,
-                _ => {
-                    let what = format!("must be null or have only texts of {}", parts.join(", "));
-                    fields.mistake("shipping_address", &what)
-                }
-            }
+            let known = |name: &String| ADDRESS_PARTS.contains(&name.as_str());
+            let fits = address.as_object().is_none_or(|given| given.keys().all(known));
+            serde_json::from_value(address).ok().filter(|_| fits).unwrap_or_else(|| {
+                let parts = ADDRESS_PARTS.join(", ");
+                fields.mistake(
+                    "shipping_address",
+                    &format!("must be null or have only texts of {parts}"),
+                )
+            })
         });
         let note = fields.given("note").map(|note| match note {
             Value::Null => None,
