@@ -84,6 +84,7 @@ pub(crate) async fn collect(desk: &Desk, account: AccountId) -> Result<Vec<Item>
     items.extend(stores.iter().flat_map(|store| self::stores::troubles(desk, store)));
     items.extend(self::stores::set_aside(desk, account, &stores).await?);
     items.extend(orders::flagged(desk, account).await?);
+    items.extend(orders::to_review(desk, account, &stores).await?);
     worst_first(&mut items);
     Ok(items)
 }

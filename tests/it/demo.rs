@@ -3,36 +3,11 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::StatusCode;
 
+use crate::support::browser::Browser;
 use crate::support::daemon::{BINARY, Daemon};
 use crate::support::eventually;
-
-/// A browser without scripts and pictures: it follows the link once and keeps the cookie.
-pub struct Browser {
-    client: Client,
-    base: String,
-    cookie: String,
-}
-
-impl Browser {
-    pub async fn open(link: &str) -> Self {
-        let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
-        let answer = client.get(link).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{link}");
-        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
-        let cookie = cookie.split(';').next().unwrap().to_owned();
-        let base = link.split("/?").next().unwrap().to_owned();
-        Self { client, base, cookie }
-    }
-
-    pub async fn get(&self, path: &str) -> (StatusCode, String) {
-        let request = self.client.get(format!("{}{path}", self.base));
-        let request = request.header("cookie", &self.cookie).header("accept", "text/html");
-        let answer = request.send().await.unwrap();
-        (answer.status(), answer.text().await.unwrap())
-    }
-}
 
 /// Starts a demo and gives its one-time link, which it prints for people, not for the log.
 pub async fn demo(folder: &std::path::Path) -> (Daemon, String) {
@@ -79,7 +54,7 @@ async fn the_first_order_is_on_the_page_within_five_seconds() {
     assert!(page.contains("No order fits these filters."), "{page}");
     assert_eq!(browser.get("/orders/ord_1_nothing").await.0, StatusCode::NOT_FOUND);
 
-    let twice = browser.client.get(&link).send().await.unwrap();
+    let twice = reqwest::get(&link).await.unwrap();
     assert_eq!(twice.status(), StatusCode::UNAUTHORIZED, "a link opens one session");
     assert!(daemon.terminate().await.success());
 }

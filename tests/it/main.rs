@@ -20,6 +20,7 @@ mod docs;
 mod faults;
 mod pages;
 mod refusals;
+mod reviewing;
 mod running;
 mod shop_orders;
 mod support;

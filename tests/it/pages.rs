@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use crate::demo::{Browser, demo};
+use crate::demo::demo;
+use crate::support::browser::Browser;
 use crate::support::chromium::Chromium;
 use crate::support::daemon::Home;
 use crate::support::eventually;

@@ -45,7 +45,7 @@ impl Scope {
     }
 
     /// A problem unless the caller has that role or a higher one.
-    pub(super) fn needs(&self, role: Role) -> Result<(), Problem> {
+    pub(in crate::web) fn needs(&self, role: Role) -> Result<(), Problem> {
         if self.caller.role >= role {
             return Ok(());
         }

@@ -1,8 +1,8 @@
-//! Orders with a flag that asks for a decision (R21, R24–R26).
+//! Orders that ask for a decision: by a flag (R21, R24–R26), or by changes to review (R28).
 
 use super::{Action, Item, Severity};
 use crate::domain::{AccountId, Flag, Order, Status};
-use crate::ledger::{LedgerError, OrderCursor, OrderFilter};
+use crate::ledger::{LedgerError, OrderCursor, OrderFilter, StoreRow};
 use crate::web::Desk;
 
 /// Orders told of each flag and status; more of them are in the list of orders.
@@ -112,6 +112,39 @@ pub(super) async fn flagged(desk: &Desk, account: AccountId) -> Result<Vec<Item>
         }
     }
     Ok(items)
+}
+
+/// Changes of carts that wait for a decision, counted by store (R28).
+pub(super) async fn to_review(
+    desk: &Desk,
+    account: AccountId,
+    stores: &[StoreRow],
+) -> Result<Vec<Item>, LedgerError> {
+    let mut filter = OrderFilter::of(account, ORDERS);
+    filter.has_revision = Some(true);
+    let page = desk.ledger.order_page(&filter).await?;
+    let at_least = if page.more { "At least " } else { "" };
+    let of_store = |store: &StoreRow| {
+        let orders = page.rows.iter().filter(|order| order.id.store == store.id);
+        let waits: Vec<_> = orders.filter_map(|order| order.cart_side.open_since).collect();
+        let since = waits.iter().min().copied()?;
+        let cart = store.channel.title();
+        let (name, count) = (&store.name, waits.len());
+        let orders = if count == 1 { "order was" } else { "orders were" };
+        Some(Item {
+            kind: "revision",
+            severity: Severity::Medium,
+            store: store.slug.clone(),
+            text: format!(
+                "{name}: {at_least}{count} {orders} changed in {cart}, and the changes wait for a \
+                 decision. Accept or reject them."
+            ),
+            since: Some(since),
+            actions: Vec::new(),
+            links: vec![format!("/orders?store={}&has_revision=true", store.slug)],
+        })
+    };
+    Ok(stores.iter().filter_map(of_store).collect())
 }
 
 /// Orders with that flag in that status that nobody has put away.

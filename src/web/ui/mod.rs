@@ -7,6 +7,7 @@ mod assets;
 mod order;
 mod orders;
 mod overview;
+mod revision;
 mod words;
 
 use std::sync::Arc;
@@ -98,7 +99,9 @@ pub fn configure(config: &mut web::ServiceConfig, pages: &Arc<Pages>) {
         .route("/", web::get().to(overview))
         .route("/live/overview", web::get().to(live_overview))
         .route("/orders", web::get().to(orders_list))
-        .route("/orders/{id}", web::get().to(order_page));
+        .route("/orders/revisions", web::post().to(revision::decide_many))
+        .route("/orders/{id}", web::get().to(order_page))
+        .route("/orders/{id}/revision", web::post().to(revision::decide));
 }
 
 #[derive(Deserialize)]
@@ -137,7 +140,7 @@ async fn orders_list(
     query: web::Query<orders::Query>,
 ) -> HttpResponse {
     show(&request, async |scope| {
-        let page = orders::read(&pages.desk, scope.account(), &query).await?;
+        let page = orders::read(&pages.desk, &scope, &query).await?;
         let frame = Frame::new(&pages, &scope, "orders");
         Ok(orders::Orders { frame, page }.render()?)
     })

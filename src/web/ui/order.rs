@@ -3,8 +3,10 @@
 use askama::Template;
 
 use super::words::{Marked, When, arrived_by, marked, status, tone};
-use super::{Frame, PageError};
-use crate::domain::{Address, Amount, HeldBack, Order, OrderId, Timestamp, timeline};
+use super::{Frame, PageError, revision};
+use crate::domain::{
+    Address, Amount, HeldBack, Order, OrderId, Part, Timestamp, status_name, timeline,
+};
 use crate::web::Desk;
 use crate::web::api::Scope;
 
@@ -26,6 +28,8 @@ pub(super) struct Told {
     held_back: Option<&'static str>,
     /// Held back for something that usually passes.
     passes: bool,
+    /// What the cart changed and waits for a decision.
+    revision: Option<revision::Told>,
     facts: Vec<Fact>,
     lines: Vec<LineRow>,
     cart: Vec<Fact>,
@@ -57,6 +61,8 @@ struct LineRow {
     sku: String,
     quantity: u32,
     price: String,
+    /// A person changed it here: the cart's changes of it ask first (R29).
+    edited: bool,
 }
 
 struct EntryRow {
@@ -87,6 +93,7 @@ pub(super) async fn read(desk: &Desk, scope: &Scope, id: &OrderId) -> Result<Tol
             order.held_back,
             Some(HeldBack::PaymentPending | HeldBack::StatusNotImported)
         ),
+        revision: revision::Told::of(&order, scope),
         facts: facts(&order, store_name, now),
         lines: lines(&order),
         cart: cart(&order, now),
@@ -106,6 +113,10 @@ fn facts(order: &Order, store: String, now: Timestamp) -> Vec<Fact> {
     }
     facts.push(Fact::text("Total", money(content.totals.total)));
     facts.push(Fact::text("Shipping", money(content.totals.shipping)));
+    let adjustments = content.adjustments();
+    if !adjustments.is_zero() {
+        facts.push(Fact::text("Taxes and discounts", money(adjustments)));
+    }
     let mut known = |name, value: Option<String>| {
         let value = value.filter(|value| !value.is_empty());
         facts.extend(value.map(|value| Fact::text(name, value)));
@@ -121,7 +132,7 @@ fn facts(order: &Order, store: String, now: Timestamp) -> Vec<Fact> {
     facts
 }
 
-fn address(address: &Address) -> String {
+pub(super) fn address(address: &Address) -> String {
     let parts = [
         &address.name,
         &address.company,
@@ -141,6 +152,7 @@ fn lines(order: &Order) -> Vec<LineRow> {
         sku: line.sku.clone().unwrap_or_else(|| "none".to_owned()),
         quantity: line.quantity,
         price: format!("{} {}", line.unit_price, order.content.currency),
+        edited: order.cart_side.locks.contains(&Part::Line(line.cart_line_id.clone())),
     };
     order.content.lines.iter().map(row).collect()
 }
@@ -154,7 +166,10 @@ fn cart(order: &Order, now: Timestamp) -> Vec<Fact> {
         Fact::text("Name", order.cart_name.clone()),
         Fact::text("Id", order.id.cart.to_string()),
         Fact::text("Payment", or_none(&cart.financial_status, "not told")),
-        Fact::text("Fulfilment", or_none(&cart.fulfillment_status, "unfulfilled")),
+        match cart.status_id {
+            Some(id) => Fact::text("Status", status_name(id).unwrap_or("unknown")),
+            None => Fact::text("Fulfilment", or_none(&cart.fulfillment_status, "unfulfilled")),
+        },
         Fact::time("Last change", order.guard.newest.updated_at, now),
     ];
     facts.extend(cart.cancelled_at.map(|at| Fact::time("Cancelled", at, now)));

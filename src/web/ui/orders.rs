@@ -7,10 +7,11 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::words::{OrderRow, status};
-use super::{Frame, PageError};
-use crate::domain::{AccountId, Order, Status, StoreId};
-use crate::ledger::{OrderCursor, OrderFilter, Page, StoreRow};
+use super::{Frame, PageError, revision};
+use crate::domain::{Order, Status, StoreId};
+use crate::ledger::{OrderCursor, OrderFilter, Page, Role, StoreRow};
 use crate::web::Desk;
+use crate::web::api::Scope;
 use crate::web::cursor::Cursors;
 
 /// Rows of a page.
@@ -27,6 +28,7 @@ pub(super) struct Query {
     q: String,
     store: String,
     status: String,
+    has_revision: String,
     cursor: String,
 }
 
@@ -45,6 +47,10 @@ pub(super) struct Listing {
     statuses: Vec<StatusChoice>,
     orders: Vec<OrderRow>,
     nothing: &'static str,
+    /// Only orders with changes to review.
+    to_review: bool,
+    /// Whoever looks may decide about the orders shown.
+    may_decide: bool,
     /// Something narrows the list.
     filtered: bool,
     /// The list does not begin with the newest order.
@@ -65,19 +71,22 @@ struct StatusChoice {
 }
 
 /// Reads a page of the list.
-pub(super) async fn read(
-    desk: &Desk,
-    account: AccountId,
-    query: &Query,
-) -> Result<Listing, PageError> {
+pub(super) async fn read(desk: &Desk, scope: &Scope, query: &Query) -> Result<Listing, PageError> {
     let now = desk.clock.now();
+    let account = scope.account();
     let stores = desk.ledger.stores(account, StoreId(0), STORES).await?;
     let names: HashMap<StoreId, &str> =
         stores.iter().map(|store| (store.id, store.name.as_str())).collect();
-    let cursors = Cursors::of(&desk.vault, LIST, &(&query.q, &query.store, &query.status));
+    let cursors = Cursors::of(
+        &desk.vault,
+        LIST,
+        &(&query.q, &query.store, &query.status, &query.has_revision),
+    );
     let mut filter = OrderFilter::of(account, ROWS);
     filter.store = stores.iter().find(|store| store.slug == query.store).map(|store| store.id);
     filter.status = Status::parse(&query.status);
+    let to_review = query.has_revision == "true";
+    filter.has_revision = to_review.then_some(true);
     let q = query.q.trim();
     filter.q = (!q.is_empty()).then(|| q.to_owned());
     // A cursor that does not fit begins at the top: the address may have been edited by hand.
@@ -92,9 +101,15 @@ pub(super) async fn read(
     };
 
     let name = |id| names.get(&id).copied().unwrap_or_default();
-    let orders: Vec<_> =
-        page.rows.iter().map(|order| OrderRow::new(order, name(order.id.store), now)).collect();
-    let filtered = [q, &query.store, &query.status].iter().any(|given| !given.is_empty());
+    let may_decide = to_review && scope.needs(Role::Operator).is_ok();
+    let row = |order: &Order| {
+        let mut row = OrderRow::new(order, name(order.id.store), now);
+        row.choice = revision::choice(order).filter(|_| may_decide);
+        row
+    };
+    let orders: Vec<_> = page.rows.iter().map(row).collect();
+    let filtered =
+        to_review || [q, &query.store, &query.status].iter().any(|given| !given.is_empty());
     let nothing = if filtered {
         "No order fits these filters."
     } else {
@@ -111,6 +126,8 @@ pub(super) async fn read(
         statuses: Status::ALL.map(|each| status_choice(each, filter.status)).into(),
         orders,
         nothing,
+        to_review,
+        may_decide: may_decide && !page.rows.is_empty(),
         filtered,
         newest: filter.after.is_some().then(|| address(query, None)),
         next: after(&page).map(|after| address(query, Some(&cursors.write(&after)))),
@@ -137,6 +154,7 @@ fn address(query: &Query, cursor: Option<&str>) -> String {
         ("q", query.q.as_str()),
         ("store", &query.store),
         ("status", &query.status),
+        ("has_revision", &query.has_revision),
         ("cursor", cursor.unwrap_or_default()),
     ];
     let pairs: Vec<_> = given

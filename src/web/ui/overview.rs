@@ -49,8 +49,8 @@ struct Item {
     urgency: &'static str,
     text: String,
     since: Option<When>,
-    /// The page of its order.
-    link: Option<String>,
+    /// The page that shows it, and what it is called.
+    link: Option<(&'static str, String)>,
     /// What mends or shows it on the command line.
     command: Option<String>,
 }
@@ -157,6 +157,7 @@ fn health(
         item.store == store.slug
             && item.severity > Severity::Low
             && Flag::parse(item.kind).is_none()
+            && item.kind != "revision"
     };
     let worst = troubles.iter().find(of_store).map(|item| item.severity);
     if store.disconnected_at.is_some() {
@@ -192,11 +193,16 @@ fn item(found: attention::Item, now: Timestamp) -> Item {
         Severity::Low => ("plain", "Note"),
     };
     let order = found.links.iter().find_map(|link| link.strip_prefix("/orders/"));
+    let list = found.links.iter().find(|link| link.starts_with("/orders?"));
+    let link = match (order, list) {
+        (Some(order), _) => Some(("Look at the order", format!("/orders/{order}"))),
+        (None, list) => list.map(|list| ("Look at the changes", list.clone())),
+    };
     Item {
         tone,
         urgency,
         command: command(found.kind, &found.store, order),
-        link: order.map(|order| format!("/orders/{order}")),
+        link,
         since: found.since.map(|at| When::new(at, now)),
         text: found.text,
     }

@@ -72,6 +72,9 @@ pub(super) struct Marked {
     pub(super) words: &'static str,
 }
 
+/// Changes of the cart wait for a decision (R28).
+const TO_REVIEW: Marked = Marked { tone: "warn", words: "Changes to review" };
+
 /// A flag in words. Only what may ask for a decision is coloured.
 pub(super) fn marked(flag: Flag) -> Marked {
     let (tone, words) = match flag {
@@ -114,12 +117,15 @@ pub(super) struct OrderRow {
     pub(super) status: &'static str,
     pub(super) held_back: Option<&'static str>,
     pub(super) flags: Vec<Marked>,
+    /// What is sent when it is ticked in a list to decide about: its id and what waits.
+    pub(super) choice: Option<String>,
     pub(super) items: u64,
     pub(super) total: String,
 }
 
 impl OrderRow {
     pub(super) fn new(order: &Order, store: &str, now: Timestamp) -> Self {
+        let to_review = order.cart_side.open_since.map(|_| TO_REVIEW);
         Self {
             id: order.id.to_string(),
             number: order.number.clone(),
@@ -131,7 +137,8 @@ impl OrderRow {
             tone: tone(order.status),
             status: status(order.status),
             held_back: order.held_back.map(HeldBack::words),
-            flags: order.flags.iter().map(marked).collect(),
+            flags: to_review.into_iter().chain(order.flags.iter().map(marked)).collect(),
+            choice: None,
             items: order.content.lines.iter().map(|line| u64::from(line.quantity)).sum(),
             total: format!("{} {}", order.content.totals.total, order.content.currency),
         }

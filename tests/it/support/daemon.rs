@@ -227,6 +227,11 @@ impl Daemon {
         self.token = Some(made.json()["token"].as_str().expect("a token").to_owned());
     }
 
+    /// The token of [`Daemon::sign_in`].
+    pub fn token(&self) -> &str {
+        self.token.as_deref().expect("somebody signed in")
+    }
+
     /// Sends a body as the cart of `store` would; gives the answer's status.
     pub async fn deliver(&self, store: &str, topic: &str, body: &Value) -> StatusCode {
         let id = DELIVERIES.fetch_add(1, Ordering::Relaxed);

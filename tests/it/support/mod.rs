@@ -1,6 +1,7 @@
 //! What whole-process tests share: a daemon of their own, a signed cart, and waiting for outcomes.
 
 pub mod bigcommerce;
+pub mod browser;
 pub mod cart;
 pub mod chromium;
 pub mod daemon;
