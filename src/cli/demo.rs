@@ -69,17 +69,15 @@ pub(super) fn run(args: &Args) -> Result<Exit, CliError> {
         if let Err(error) = &announced {
             tracing::warn!(%error, "`instasync simulate` has to be told where the demo is");
         }
-        let cart = Arc::clone(simulator.cart());
-        let oak_client = Client::at_socket(home.socket(), false)?;
-        let store = Arc::clone(oak.store());
-        let playing = [
-            tokio::spawn(play::play(client, cart, simulator.url(), args.pace)),
-            tokio::spawn(play::play_bigcommerce(oak_client, store, oak.url(), args.pace)),
-        ];
+        let stores = play::Stores {
+            pine: Arc::clone(simulator.cart()),
+            pine_url: simulator.url(),
+            oak: Arc::clone(oak.store()),
+            oak_url: oak.url(),
+        };
+        let playing = tokio::spawn(play::play(client, stores, args.pace));
         let ending = daemon.run(None).await;
-        for play in playing {
-            play.abort();
-        }
+        playing.abort();
         drop(announced);
         for ended in [simulator.stop().await, oak.stop().await] {
             if let Err(error) = ended {

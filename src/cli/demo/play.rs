@@ -1,11 +1,11 @@
-//! What happens in a demo: the shop is connected, then people buy.
+//! What happens in a demo: the stores are connected, then people buy.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::cli::client::Client;
 use crate::cli::{CliError, Exit, output};
@@ -15,47 +15,68 @@ use crate::simulator::{Action, Cart, Fault, RawDelivery, Setting, Wish};
 /// Orders until everything has happened once.
 pub(super) const ROUND: u64 = 15;
 
-/// Connects the shop, then lets something happen at every step of the pace, for ever.
-pub(super) async fn play(client: Client, cart: Arc<Cart>, api_url: String, pace: Duration) {
-    let mut steps = tokio::time::interval(pace);
-    steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    steps.tick().await;
-    let mut said = None;
-    while let Err(error) = connect(&client, &cart, &api_url).await {
-        if said.as_ref() != Some(&error) {
-            output::talk(&format!(
-                "The simulated shop could not be connected: {error} Trying again."
-            ));
-        }
-        said = Some(error);
-        steps.tick().await;
-    }
-    steps.reset_immediately();
-    for step in 0.. {
-        steps.tick().await;
-        happen(&cart, step).await;
-    }
+/// The simulated stores of a demo, and where their APIs are.
+pub(super) struct Stores {
+    pub(super) pine: Arc<Cart>,
+    pub(super) pine_url: String,
+    pub(super) oak: Arc<Store>,
+    pub(super) oak_url: String,
 }
 
-/// Enters the shop as a store, as `store add` does. One that is there already from a kept start
-/// goes on.
-async fn connect(client: &Client, cart: &Cart, api_url: &str) -> Result<(), CliError> {
-    let profile = cart.profile();
-    let body = json!({
+/// Connects the stores, always in the same order, so that they have the same numbers in every demo;
+/// then lets something happen at every step of the pace, for ever.
+pub(super) async fn play(client: Client, stores: Stores, pace: Duration) {
+    enter(&client, pace, &pine(&stores)).await;
+    enter(&client, pace, &oak(&stores)).await;
+    tokio::join!(play_pine(&stores.pine, pace), play_oak(&stores.oak, pace.mul_f64(1.5)));
+}
+
+/// The simulated Shopify, as `store add` enters it.
+fn pine(stores: &Stores) -> Value {
+    let profile = stores.pine.profile();
+    json!({
         "channel": "shopify",
         "domain": profile.domain,
         "name": profile.name,
-        "api_url": api_url,
+        "api_url": stores.pine_url,
         "credentials": {
             "client_id": profile.client_id,
-            "client_secret": cart.client_secret(),
+            "client_secret": stores.pine.client_secret(),
         },
-    });
-    enter(client, &body).await
+    })
 }
 
-/// Enters a store; one that is there already goes on.
-async fn enter(client: &Client, body: &Value) -> Result<(), CliError> {
+/// The simulated BigCommerce.
+fn oak(stores: &Stores) -> Value {
+    let store = &stores.oak;
+    json!({
+        "channel": "bigcommerce",
+        "domain": store.hash(),
+        "name": store.name(),
+        "api_url": stores.oak_url,
+        "credentials": {
+            "client_id": store.client_id(),
+            "client_secret": store.client_secret(),
+            "access_token": store.token(),
+        },
+    })
+}
+
+/// Enters a store, however often that has to be tried. One that is there already from a kept start
+/// goes on.
+async fn enter(client: &Client, pace: Duration, body: &Value) {
+    let mut said = None;
+    while let Err(error) = try_to_enter(client, body).await {
+        if said.as_ref() != Some(&error) {
+            let name = output::cell(body, "name");
+            output::talk(&format!("{name} could not be connected: {error} Trying again."));
+        }
+        said = Some(error);
+        tokio::time::sleep(pace).await;
+    }
+}
+
+async fn try_to_enter(client: &Client, body: &Value) -> Result<(), CliError> {
     let (status, answer) = client.ask(Method::POST, "/api/v1/stores", Some(body)).await?;
     if status.is_success() || status == StatusCode::CONFLICT {
         return Ok(());
@@ -63,38 +84,22 @@ async fn enter(client: &Client, body: &Value) -> Result<(), CliError> {
     Err(CliError::new(Exit::Error, format!("{status}: {}", output::cell(&answer, "detail"))))
 }
 
-/// The same for the simulated BigCommerce, a little slower.
-pub(super) async fn play_bigcommerce(
-    client: Client,
-    store: Arc<Store>,
-    api_url: String,
-    pace: Duration,
-) {
-    let mut steps = tokio::time::interval(pace.mul_f64(1.5));
+fn steps(pace: Duration) -> Interval {
+    let mut steps = tokio::time::interval(pace);
     steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    steps.tick().await;
-    let body = json!({
-        "channel": "bigcommerce",
-        "domain": store.hash(),
-        "name": store.name(),
-        "api_url": api_url,
-        "credentials": {
-            "client_id": store.client_id(),
-            "client_secret": store.client_secret(),
-            "access_token": store.token(),
-        },
-    });
-    let mut said = None;
-    while let Err(error) = enter(&client, &body).await {
-        if said.as_ref() != Some(&error) {
-            output::talk(&format!(
-                "The simulated BigCommerce could not be connected: {error} Trying again."
-            ));
-        }
-        said = Some(error);
+    steps
+}
+
+async fn play_pine(cart: &Arc<Cart>, pace: Duration) {
+    let mut steps = steps(pace);
+    for step in 0.. {
         steps.tick().await;
+        happen(cart, step).await;
     }
-    steps.reset_immediately();
+}
+
+async fn play_oak(store: &Arc<Store>, pace: Duration) {
+    let mut steps = steps(pace);
     for step in 0_u64.. {
         steps.tick().await;
         let status_id = (step % 6 == 5).then_some(0);

@@ -130,7 +130,9 @@ impl Store {
             "hooks": world.hooks,
             "next_hook": world.next_hook,
         });
-        if let Err(error) = std::fs::write(file, kept.to_string()) {
+        let fresh = file.with_extension("new");
+        let written = std::fs::write(&fresh, kept.to_string());
+        if let Err(error) = written.and_then(|()| std::fs::rename(&fresh, file)) {
             tracing::warn!(%error, "the simulated BigCommerce could not be written down");
         }
     }
