@@ -12,9 +12,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::super::delivery::RawDelivery;
 use super::super::faults::Fault;
 use super::super::random::uuid;
 use super::super::time::At;
+use super::goods::{Good, Tracking};
 use super::hooks::Hook;
 use super::order::Told;
 use super::store::{Store, World};
@@ -29,8 +31,8 @@ const RETRIES: [u64; 11] = [60, 180, 300, 600, 900, 1800, 3600, 7200, 21_600, 50
 pub struct Sent {
     /// Its scope.
     pub scope: String,
-    /// The order it names.
-    pub order: u64,
+    /// The order or product that it tells of.
+    pub subject: u64,
     /// Under way, or waiting for another attempt.
     pub pending: bool,
     /// The answer to each attempt: a status, or what went wrong.
@@ -48,11 +50,32 @@ struct Post {
 }
 
 impl Store {
-    /// Tells the hooks, with whatever goes wrong at the moment.
+    /// Tells the hooks of an order.
     pub(super) fn announce(self: &Arc<Self>, world: &mut World, order: u64, told: &[Told]) {
+        self.tell(world, order, told.iter().map(|told| data(order, told)));
+    }
+
+    /// Tells the hooks of stock that changed: by so many units through an order, or to so many.
+    pub(super) fn announce_stock(
+        self: &Arc<Self>,
+        world: &mut World,
+        changes: &[(&Good, i64)],
+        by_order: bool,
+    ) {
+        for (good, value) in changes {
+            self.tell(world, good.product_id, stock(good, *value, by_order));
+        }
+    }
+
+    /// Tells the hooks, with whatever goes wrong at the moment.
+    fn tell(
+        self: &Arc<Self>,
+        world: &mut World,
+        subject: u64,
+        told: impl IntoIterator<Item = (&'static str, Value)>,
+    ) {
         let mut posts = Vec::new();
-        for told in told {
-            let (scope, data) = data(order, told);
+        for (scope, data) in told {
             let body = self.body(scope, &data);
             let hears = world.hooks.values().filter(|hook| hook.hears(scope));
             posts.extend(hears.map(|hook| {
@@ -70,18 +93,18 @@ impl Store {
                 + reversed.map_or(Duration::ZERO, |gap| gap * (last - at));
             post.forged = strikes(world, Fault::BadSignature).is_some();
             if let Some(after) = strikes(world, Fault::Duplicate) {
-                self.post(world, scope, order, post.clone(), late + after);
+                self.post(world, scope, subject, post.clone(), late + after);
             }
             if let Some(after) = strikes(world, Fault::StaleRetry) {
                 let again = Post { id: format!("msg_{}", uuid()), ..post.clone() };
-                self.post(world, scope, order, again, late + after);
+                self.post(world, scope, subject, again, late + after);
             }
             if strikes(world, Fault::GarbageBody).is_some() {
                 let half: String = post.body.chars().take(post.body.len() / 2).collect();
                 let cut = Post { id: format!("msg_{}", uuid()), body: half, ..post.clone() };
-                self.post(world, scope, order, cut, late);
+                self.post(world, scope, subject, cut, late);
             }
-            self.post(world, scope, order, post, late);
+            self.post(world, scope, subject, post, late);
         }
     }
 
@@ -104,14 +127,14 @@ impl Store {
         self: &Arc<Self>,
         world: &mut World,
         scope: &str,
-        order: u64,
+        subject: u64,
         post: Post,
         after: Duration,
     ) {
         let number = world.sent.len();
         world.sent.push(Sent {
             scope: scope.to_owned(),
-            order,
+            subject,
             pending: true,
             answers: Vec::new(),
         });
@@ -130,11 +153,16 @@ impl Store {
         tokio::time::sleep(after).await;
         let mut waits = RETRIES.iter();
         loop {
+            while let Some(left) = self.blocked(&post) {
+                tokio::time::sleep(left).await;
+            }
             let answer = self.try_once(&post).await;
             post.forged = false;
             let wait = if answer.is_ok() { None } else { waits.next() };
             {
                 let mut world = self.world();
+                let (to, pace) = (&post.hook.destination, self.options.retry_pace);
+                world.domains.note(to, &answer, At::now(), pace);
                 if let Some(sent) = world.sent.get_mut(number) {
                     sent.pending = wait.is_some();
                     sent.answers.push(match &answer {
@@ -153,6 +181,41 @@ impl Store {
             let pause = Duration::from_secs(*seconds).mul_f64(self.options.retry_pace);
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// Sends exactly what a person asks for, once, and waits for the answers: to the hooks of that
+    /// scope, or wherever else this store calls. Empty: there is no hook. Nothing goes wrong by
+    /// itself, and no hook pays for it.
+    pub async fn send(&self, raw: &RawDelivery) -> Vec<Value> {
+        let (hooks, newest) = {
+            let world = self.world();
+            let hears: Vec<Hook> =
+                world.hooks.values().filter(|hook| hook.hears(&raw.topic)).cloned().collect();
+            let any = || world.hooks.values().take(1).cloned().collect();
+            let newest = world.orders.last_key_value().map_or(0, |(id, _)| *id);
+            (if hears.is_empty() { any() } else { hears }, newest)
+        };
+        let mut answers = Vec::new();
+        for mut hook in hooks {
+            hook.destination = raw.uri.clone().unwrap_or(hook.destination);
+            let uri = hook.destination.clone();
+            let data = json!({"type": "order", "id": newest});
+            let body = raw.body.clone().unwrap_or_else(|| self.body(&raw.topic, &data));
+            let id = raw.webhook_id.clone().unwrap_or_else(|| format!("msg_{}", uuid()));
+            let post = Post { hook, id, body, forged: raw.bad_signature };
+            for _ in 0..=u8::from(raw.twice) {
+                let answer = match self.try_once(&post).await {
+                    Ok(status) => status.to_string(),
+                    Err(why) => why,
+                };
+                answers.push(json!({"topic": raw.topic, "uri": uri, "answers": [answer]}));
+            }
+        }
+        answers
+    }
+
+    fn blocked(&self, post: &Post) -> Option<Duration> {
+        self.world().domains.blocked(&post.hook.destination, At::now())
     }
 
     async fn try_once(&self, post: &Post) -> Result<u16, String> {
@@ -183,6 +246,26 @@ fn strikes(world: &mut World, fault: Fault) -> Option<Duration> {
     faults.strikes(fault, dice)
 }
 
+/// Scopes and data of a stock that changed: by so many units through an order, or to so many.
+fn stock(good: &Good, value: i64, by_order: bool) -> [(&'static str, Value); 2] {
+    let method = if by_order { "relative" } else { "absolute" };
+    let (id, variant) = (good.product_id, good.variant_id());
+    let changed = match (good.tracking == Tracking::Variant, by_order) {
+        (false, false) => "store/product/inventory/updated",
+        (false, true) => "store/product/inventory/order/updated",
+        (true, false) => "store/sku/inventory/updated",
+        (true, true) => "store/sku/inventory/order/updated",
+    };
+    let data = if good.tracking == Tracking::Variant {
+        json!({"type": "sku", "id": variant, "inventory": {
+            "product_id": id, "variant_id": variant, "method": method, "value": value}})
+    } else {
+        json!({"type": "product", "id": id, "inventory": {
+            "product_id": id, "method": method, "value": value}})
+    };
+    [(changed, data), ("store/product/updated", json!({"type": "product", "id": id}))]
+}
+
 /// Scope and data of what is told.
 fn data(order: u64, told: &Told) -> (&'static str, Value) {
     match told {
@@ -197,6 +280,14 @@ fn data(order: u64, told: &Told) -> (&'static str, Value) {
         Told::Refund { refund } => (
             "store/order/refund/created",
             json!({"type": "order", "id": order, "refund": {"refund_id": refund}}),
+        ),
+        Told::Shipment { shipment, what } => (
+            match *what {
+                "created" => "store/shipment/created",
+                "deleted" => "store/shipment/deleted",
+                _ => "store/shipment/updated",
+            },
+            json!({"type": "shipment", "id": shipment, "orderId": order}),
         ),
     }
 }

@@ -7,6 +7,7 @@ use actix_web::web::{self, Bytes, Data, Json, Path, ServiceConfig};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::super::delivery::RawDelivery;
 use super::super::faults::Setting;
 use super::order::{Act, CANCELLED, Wanted};
 use super::store::Store;
@@ -20,6 +21,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .route("/orders", web::post().to(place))
         .route("/orders/{order}", web::get().to(order))
         .route("/orders/{order}/{action}", web::post().to(act))
+        .route("/send", web::post().to(send))
         .route("/deliveries", web::get().to(deliveries))
         .route("/faults", web::get().to(faults))
         .route("/faults", web::post().to(set_fault))
@@ -95,6 +97,15 @@ async fn act(store: Data<Store>, path: Path<(u64, String)>, body: Bytes) -> Http
         Some(order) => HttpResponse::Ok().json(order),
         None => no_such_order(id),
     }
+}
+
+async fn send(store: Data<Store>, raw: Json<RawDelivery>) -> HttpResponse {
+    let answers = store.send(&raw).await;
+    if answers.is_empty() {
+        let sentence = "the simulated BigCommerce has no webhook; connect it first";
+        return HttpResponse::Conflict().json(json!({"error": sentence}));
+    }
+    HttpResponse::Ok().json(json!({"data": answers}))
 }
 
 async fn deliveries(store: Data<Store>) -> HttpResponse {

@@ -83,16 +83,7 @@ fn list(store: &Store, query: &Query) -> Answer {
     };
     let found: Vec<Value> =
         world.hooks.values().filter(fits).map(|hook| hook.json(store)).collect();
-    let (page, limit) = query.page(50);
-    let total = found.len();
-    let data: Vec<Value> = found.into_iter().skip((page - 1) * limit).take(limit).collect();
-    Answer::json(json!({
-        "meta": {"pagination": {
-            "total": total, "count": data.len(), "per_page": limit, "current_page": page,
-            "total_pages": total.div_ceil(limit),
-        }},
-        "data": data,
-    }))
+    Answer::listed(found, query, 50)
 }
 
 fn create(store: &Store, body: &Value) -> Answer {
@@ -194,7 +185,9 @@ fn admin(store: &Store) -> Answer {
         })
         .collect();
     Answer::json(json!({
-        "data": {"emails": [], "hooks_list": hooks, "blocked_domains": []},
+        "data": {
+            "emails": [], "hooks_list": hooks, "blocked_domains": world.domains.json(At::now()),
+        },
         "meta": {},
     }))
 }

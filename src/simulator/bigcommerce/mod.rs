@@ -3,19 +3,32 @@
 //! | file | subject |
 //! |---|---|
 //! | [`order`] | an order and what can happen to it |
+//! | [`goods`] | what is sold, and how much of it is there |
 //! | [`store`] | the handle on the store: orders, faults, the quota |
 //! | [`render`] | an order as V2 tells it |
 //! | [`rest`] | the API's routes, its refusals and its quota |
+//! | [`orders`], [`edit`], [`shipments`] | the routes of V2 orders: reading, changing, shipping |
+//! | [`refunds`] | the routes of V3 orders: money given back |
+//! | [`catalogue`], [`inventory`] | products, and their stock |
 //! | [`hooks`] | webhook subscriptions |
 //! | [`callbacks`] | callbacks out: headers, signature, retries |
+//! | [`domains`] | destinations that answer too badly |
 //! | [`control`] | what people, tests and load do to it |
 
 mod callbacks;
+mod catalogue;
 mod control;
+mod domains;
+mod edit;
+mod goods;
 mod hooks;
+mod inventory;
 mod order;
+mod orders;
+mod refunds;
 mod render;
 mod rest;
+mod shipments;
 mod store;
 #[cfg(test)]
 mod tests;

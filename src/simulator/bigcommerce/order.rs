@@ -4,16 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::random::Chance;
 use super::super::time::At;
-
-/// (stock-keeping unit, name, hundredths)
-const GOODS: [(&str, &str, i64); 6] = [
-    ("HOOK-S", "Iron hook, small", 450),
-    ("HOOK-L", "Iron hook \"XL\" & screws", 890),
-    ("STOOL", "Oak stool", 12_900),
-    ("BOARD-3/4", "Cutting board 3/4 in", 3_450),
-    ("OIL", "Wood oil, 500 ml", 1_575),
-    ("", "Sample <offcut>", 0),
-];
+use super::goods::GOODS;
+use super::refunds::Refund;
+use super::shipments::Shipment;
 
 const BUYERS: [(&str, &str); 5] = [
     ("Ada", "Byron"),
@@ -26,6 +19,8 @@ const BUYERS: [(&str, &str); 5] = [
 /// Statuses that say that the goods have left.
 pub(super) const SHIPPED: i64 = 2;
 pub(super) const CANCELLED: i64 = 5;
+pub(super) const PARTLY_SHIPPED: i64 = 3;
+pub(super) const COMPLETED: i64 = 10;
 pub(super) const AWAITING_FULFILLMENT: i64 = 11;
 
 /// One line.
@@ -37,6 +32,7 @@ pub(super) struct Line {
     pub(super) name: String,
     pub(super) quantity: u32,
     pub(super) refunded: u32,
+    pub(super) shipped: u32,
     pub(super) price_cents: i64,
 }
 
@@ -48,6 +44,7 @@ pub(super) struct State {
     pub(super) status_id: i64,
     pub(super) archived: bool,
     pub(super) message: Option<String>,
+    pub(super) staff_notes: String,
     pub(super) lines: Vec<Line>,
     pub(super) shipping_cents: i64,
     pub(super) discount_cents: i64,
@@ -56,6 +53,14 @@ pub(super) struct State {
 impl State {
     pub(super) fn items_total(&self) -> u32 {
         self.lines.iter().map(|line| line.quantity).sum()
+    }
+
+    /// Units that left: with a shipment, or all of them where somebody only set the status.
+    pub(super) fn items_shipped(&self) -> u32 {
+        if [SHIPPED, COMPLETED].contains(&self.status_id) {
+            return self.items_total();
+        }
+        self.lines.iter().map(|line| line.shipped).sum()
     }
 
     pub(super) fn total_cents(&self) -> i64 {
@@ -73,7 +78,8 @@ pub(super) struct Order {
     pub(super) buyer: (String, String),
     /// Oldest first; never empty.
     pub(super) states: Vec<State>,
-    pub(super) refunds: u64,
+    pub(super) refunds: Vec<Refund>,
+    pub(super) shipments: Vec<Shipment>,
 }
 
 /// What an order that is placed has to be like; what is not said is drawn.
@@ -117,9 +123,19 @@ pub enum Act {
 pub(super) enum Told {
     Created,
     Updated,
-    Status { before: i64, now: i64 },
+    Status {
+        before: i64,
+        now: i64,
+    },
     Archived,
-    Refund { refund: u64 },
+    Refund {
+        refund: u64,
+    },
+    /// `created`, `updated` or `deleted`.
+    Shipment {
+        shipment: u64,
+        what: &'static str,
+    },
 }
 
 impl Order {
@@ -131,13 +147,15 @@ impl Order {
             status_id: wanted.status_id.unwrap_or(AWAITING_FULFILLMENT),
             archived: false,
             message: dice.hits(0.3).then(|| "Please ring twice & wait".to_owned()),
+            staff_notes: String::new(),
             lines,
             shipping_cents: 595,
             discount_cents: if dice.hits(0.2) { 100 } else { 0 },
         };
         let (first, last) = dice.pick(BUYERS[0], &BUYERS[1..]);
         let buyer = (first.to_owned(), last.to_owned());
-        Self { id, placed: now, buyer, states: vec![state], refunds: 0 }
+        let (refunds, shipments) = (Vec::new(), Vec::new());
+        Self { id, placed: now, buyer, states: vec![state], refunds, shipments }
     }
 
     /// As it is now.
@@ -152,8 +170,7 @@ impl Order {
 
     /// Lets it happen; tells what callbacks tell of it.
     pub(super) fn act(&mut self, act: &Act, now: At, dice: &mut Chance) -> Vec<Told> {
-        let mut state = State { since: now, ..self.now().clone() };
-        let before = state.status_id;
+        let mut state = self.from(now);
         let mut told = Vec::new();
         match act {
             Act::Status(id) => state.status_id = *id,
@@ -162,10 +179,7 @@ impl Order {
                     line.quantity = (*units).max(1);
                 }
             }
-            Act::Add => {
-                let next = self.id * 100 + 50 + self.states.len() as u64;
-                state.lines.push(draw(next, dice));
-            }
+            Act::Add => state.lines.push(draw(self.next_line(), dice)),
             Act::Drop if state.lines.len() > 1 => {
                 state.lines.pop();
             }
@@ -177,17 +191,28 @@ impl Order {
             }
             Act::Unarchive => state.archived = false,
             Act::Refund { all } => {
-                for line in &mut state.lines {
-                    line.refunded = if *all { line.quantity } else { line.refunded };
-                }
-                if let Some(line) = state.lines.first_mut().filter(|_| !all) {
-                    line.refunded = (line.refunded + 1).min(line.quantity);
-                }
-                self.refunds += 1;
-                told.push(Told::Refund { refund: self.refunds });
-                state.status_id = if *all { 4 } else { 14 };
+                let first = state.lines.iter().take(1).map(|line| (line.id, 1));
+                let every = state.lines.iter().map(|line| (line.id, line.quantity));
+                let items = if *all { every.collect() } else { first.collect() };
+                return self.refund(items, "", now);
             }
         }
+        self.enter(state, told)
+    }
+
+    /// As it is now, to be changed at that moment.
+    pub(super) fn from(&self, now: At) -> State {
+        State { since: now, ..self.now().clone() }
+    }
+
+    /// An id for one more line.
+    pub(super) fn next_line(&self) -> u64 {
+        self.id * 100 + 50 + self.states.len() as u64
+    }
+
+    /// Becomes that; tells what callbacks tell of it, beside what else is told.
+    pub(super) fn enter(&mut self, state: State, mut told: Vec<Told>) -> Vec<Told> {
+        let before = self.now().status_id;
         if state.status_id != before {
             told.push(Told::Status { before, now: state.status_id });
         }
@@ -198,15 +223,15 @@ impl Order {
 }
 
 fn draw(id: u64, dice: &mut Chance) -> Line {
-    let (sku, name, price_cents) = dice.pick(GOODS[0], &GOODS[1..]);
-    let at = GOODS.iter().position(|(known, ..)| *known == sku).unwrap_or_default() as u64;
+    let good = dice.pick(GOODS[0], &GOODS[1..]);
     Line {
         id,
-        product_id: if sku.is_empty() { 0 } else { 70 + at },
-        sku: sku.to_owned(),
-        name: name.to_owned(),
+        product_id: good.product_id,
+        sku: good.sku.to_owned(),
+        name: good.name.to_owned(),
         quantity: dice.up_to(4),
         refunded: 0,
-        price_cents,
+        shipped: 0,
+        price_cents: good.price_cents,
     }
 }

@@ -25,6 +25,43 @@ pub(super) fn date(at: At) -> String {
     at.to_zoned_datetime(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }
 
+/// A sum as V3 tells it.
+pub(super) fn dollars(cents: i64) -> Value {
+    json!(cents as f64 / 100.0)
+}
+
+/// The only address that an order ships to.
+pub(super) fn address_id(order: &Order) -> u64 {
+    order.id * 10 + 1
+}
+
+/// Who gets it, and where.
+pub(super) fn person(order: &Order) -> Value {
+    json!({
+        "first_name": order.buyer.0, "last_name": order.buyer.1, "company": "",
+        "street_1": "77 Pine St & 3rd", "street_2": "", "city": "Burlington", "state": "Vermont",
+        "zip": "05401", "country": "United States", "country_iso2": "US", "phone": "",
+        "email": format!("buyer{}@example.com", order.id),
+    })
+}
+
+/// The address as a resource of its own.
+pub(super) fn shipping_address(order: &Order, state: &State) -> Value {
+    let sums = json!({
+        "id": address_id(order),
+        "order_id": order.id,
+        "items_total": state.items_total(),
+        "items_shipped": state.items_shipped(),
+        "base_cost": money(state.shipping_cents),
+        "cost_ex_tax": money(state.shipping_cents),
+        "cost_inc_tax": money(state.shipping_cents),
+        "cost_tax": "0.0000",
+        "shipping_method": "Flat Rate",
+        "form_fields": [],
+    });
+    merged([person(order), sums])
+}
+
 fn money(cents: i64) -> String {
     let sign = if cents < 0 { "-" } else { "" };
     format!("{sign}{}.{:02}00", cents.abs() / 100, cents.abs() % 100)
@@ -39,7 +76,6 @@ pub(super) fn order(order: &Order, state: &State, hash: &str, include: Include) 
             "resource": format!("/orders/{id}/{name}"),
         })
     };
-    let (first, last) = (&order.buyer.0, &order.buyer.1);
     let goods: i64 = state.lines.iter().map(|l| l.price_cents * i64::from(l.quantity)).sum();
     let shipped = state.status_id == super::order::SHIPPED || state.status_id == 10;
     let facts = json!({
@@ -65,7 +101,7 @@ pub(super) fn order(order: &Order, state: &State, hash: &str, include: Include) 
         "total_inc_tax": money(state.total_cents()),
         "total_tax": "0.0000",
         "items_total": state.items_total(),
-        "items_shipped": if shipped { state.items_total() } else { 0 },
+        "items_shipped": state.items_shipped(),
         "payment_method": "Manual",
         "payment_status": payment_status(state),
         "refunded_amount": "0.0000",
@@ -75,18 +111,13 @@ pub(super) fn order(order: &Order, state: &State, hash: &str, include: Include) 
     let rest = json!({
         "is_deleted": state.archived,
         "is_tax_inclusive_pricing": false,
-        "staff_notes": "",
+        "staff_notes": state.staff_notes,
         "customer_message": state.message.clone().unwrap_or_default(),
         "order_source": "www",
         "channel_id": 1,
-        "cart_id": null,
+        "cart_id": format!("00000000-0000-4000-8000-{id:012}"),
         "external_id": null,
-        "billing_address": {
-            "first_name": first, "last_name": last, "company": "", "street_1": "77 Pine St & 3rd",
-            "street_2": "", "city": "Burlington", "state": "Vermont", "zip": "05401",
-            "country": "United States", "country_iso2": "US", "phone": "",
-            "email": format!("buyer{id}@example.com"), "form_fields": [],
-        },
+        "billing_address": merged([person(order), json!({"form_fields": []})]),
         "shipping_address_count": 1,
         "products": link("products"),
         "shipping_addresses": link("shippingaddresses"),
@@ -114,7 +145,6 @@ pub(super) fn payment_status(state: &State) -> &'static str {
 }
 
 fn consignments(order: &Order, state: &State, hash: &str, include: Include) -> Value {
-    let (first, last) = (&order.buyer.0, &order.buyer.1);
     let lines: Vec<Value> = match include {
         Include::Lines => {
             state.lines.iter().take(PAGE).map(|line| self::line(order, line)).collect()
@@ -129,38 +159,40 @@ fn consignments(order: &Order, state: &State, hash: &str, include: Include) -> V
             })
             .collect(),
     };
+    let shipping = json!({
+        "id": address_id(order),
+        "form_fields": [],
+        "shipping_method": "Flat Rate",
+        "line_items": lines,
+        "items_total": state.items_total(),
+        "items_shipped": state.items_shipped(),
+        "cost_ex_tax": dollars(state.shipping_cents),
+        "cost_inc_tax": dollars(state.shipping_cents),
+    });
     json!({
         "pickups": [],
         "downloads": [],
         "email": {"gift_certificates": []},
-        "shipping": [{
-            "id": order.id * 10 + 1,
-            "first_name": first, "last_name": last, "company": "", "street_1": "77 Pine St & 3rd",
-            "street_2": "", "city": "Burlington", "state": "Vermont", "zip": "05401",
-            "country": "United States", "country_iso2": "US", "phone": "",
-            "email": format!("buyer{}@example.com", order.id), "form_fields": [],
-            "shipping_method": "Flat Rate",
-            "line_items": lines,
-            "items_total": state.items_total(),
-            "items_shipped": 0,
-            "cost_ex_tax": money(state.shipping_cents),
-            "cost_inc_tax": money(state.shipping_cents),
-        }],
+        "shipping": [merged([person(order), shipping])],
     })
 }
 
 pub(super) fn line(order: &Order, line: &Line) -> Value {
-    json!({
+    // What is in no catalogue has no variant.
+    let variant = match line.product_id {
+        0 => json!({}),
+        product => json!({"variant_id": product + 100}),
+    };
+    let told = json!({
         "id": line.id,
         "order_id": order.id,
         "product_id": line.product_id,
-        "variant_id": if line.product_id == 0 { Value::Null } else { json!(line.product_id + 100) },
-        "order_address_id": order.id * 10 + 1,
+        "order_address_id": address_id(order),
         "name": line.name,
         "sku": line.sku,
         "type": "physical",
         "quantity": line.quantity,
-        "quantity_shipped": 0,
+        "quantity_shipped": line.shipped,
         "quantity_refunded": line.refunded,
         "is_refunded": line.refunded == line.quantity,
         "base_price": money(line.price_cents),
@@ -173,7 +205,8 @@ pub(super) fn line(order: &Order, line: &Line) -> Value {
         "is_bundled_product": false,
         "product_options": [],
         "applied_discounts": [],
-    })
+    });
+    merged([told, variant])
 }
 
 /// The words of a status. This merchant renamed one, as merchants may.

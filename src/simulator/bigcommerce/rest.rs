@@ -1,6 +1,7 @@
-//! The API: V2 orders and the V3 routes that a daemon touches, with their refusals and their quota.
+//! The API: which route is where, what it needs, its refusals and its quota.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -10,10 +11,8 @@ use serde_json::{Value, json};
 
 use super::super::faults::Fault;
 use super::super::time::At;
-use super::order::{Act, Order, State};
-use super::render::{self, Include};
 use super::store::{Store, World};
-use super::{control, hooks};
+use super::{catalogue, control, hooks, inventory, orders, refunds};
 
 /// Everything the server answers.
 pub(super) fn routes(config: &mut ServiceConfig, store: &Data<Store>) {
@@ -36,9 +35,36 @@ impl Answer {
         Self { status: StatusCode::OK, body: Some(body) }
     }
 
-    /// 204, as for every list that is empty.
+    /// 201, as for what was made.
+    pub(super) fn made(body: Value) -> Self {
+        Self { status: StatusCode::CREATED, body: Some(body) }
+    }
+
+    /// 204, as for every list of V2 that is empty.
     pub(super) fn empty() -> Self {
         Self { status: StatusCode::NO_CONTENT, body: None }
+    }
+
+    /// A page of a list of V2.
+    pub(super) fn page(rows: impl Iterator<Item = Value>, query: &Query) -> Self {
+        let (page, limit) = query.page(50);
+        let rows: Vec<Value> = rows.skip((page - 1) * limit).take(limit).collect();
+        if rows.is_empty() { Self::empty() } else { Self::json(Value::Array(rows)) }
+    }
+
+    /// A page of a list of V3.
+    pub(super) fn listed(rows: Vec<Value>, query: &Query, usual: usize) -> Self {
+        let (page, limit) = query.page(usual);
+        let total = rows.len();
+        let data: Vec<Value> = rows.into_iter().skip((page - 1) * limit).take(limit).collect();
+        Self::json(json!({
+            "meta": {"pagination": {
+                "total": total, "count": data.len(), "per_page": limit, "current_page": page,
+                "total_pages": total.div_ceil(limit),
+                "links": {"current": format!("?page={page}&limit={limit}")},
+            }},
+            "data": data,
+        }))
     }
 }
 
@@ -52,8 +78,18 @@ pub(super) fn problem(status: StatusCode, title: &str, errors: &Value) -> Answer
     Answer { status, body: Some(body) }
 }
 
+/// There is no such thing in V3.
+pub(super) fn not_found() -> Answer {
+    problem(StatusCode::NOT_FOUND, "Not Found", &json!({}))
+}
+
+/// There is no such thing in V2.
+pub(super) fn missing() -> Answer {
+    message(StatusCode::NOT_FOUND, "The requested resource was not found.")
+}
+
 /// A refusal in the shape of V2.
-fn message(status: StatusCode, text: &str) -> Answer {
+pub(super) fn message(status: StatusCode, text: &str) -> Answer {
     Answer { status, body: Some(json!([{"status": status.as_u16(), "message": text}])) }
 }
 
@@ -65,18 +101,24 @@ impl Query {
         self.0.get(name).map(String::as_str)
     }
 
-    fn number(&self, name: &str) -> Option<i64> {
+    pub(super) fn number(&self, name: &str) -> Option<i64> {
         self.text(name)?.parse().ok()
+    }
+
+    /// Values with commas between them.
+    pub(super) fn list(&self, name: &str) -> Option<Vec<String>> {
+        Some(self.text(name)?.split(',').map(str::to_owned).collect())
     }
 
     /// Page, from 1, and rows on it.
     pub(super) fn page(&self, usual: usize) -> (usize, usize) {
         let number = |name| self.number(name).and_then(|n| usize::try_from(n).ok());
-        (number("page").unwrap_or(1).max(1), number("limit").unwrap_or(usual).clamp(1, 250))
+        (number("page").unwrap_or(1).max(1), number("limit").unwrap_or(usual).clamp(1, 1_000))
     }
 }
 
 async fn api(store: Data<Store>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    let store = store.into_inner();
     let path = request.path().to_owned();
     store.world().asked.push(format!("{} {}", request.method(), request.uri()));
     if let Some(trouble) = trouble(&store).await {
@@ -196,8 +238,7 @@ async fn trouble(store: &Store) -> Option<HttpResponse> {
     })
 }
 
-fn answer(store: &Store, method: &str, path: &[&str], query: &Query, body: &Value) -> Answer {
-    let lacks = |scope| store.options.missing_scopes.contains(&scope);
+fn answer(store: &Arc<Store>, method: &str, path: &[&str], query: &Query, body: &Value) -> Answer {
     let scope = match path {
         ["v2" | "v3", "orders", ..] => "store_v2_orders",
         ["v3", "catalog", ..] => "store_v2_products",
@@ -206,115 +247,37 @@ fn answer(store: &Store, method: &str, path: &[&str], query: &Query, body: &Valu
         ["v2", "store" | "time"] => "store_v2_information_read_only",
         _ => "",
     };
-    if lacks(scope) {
+    if store.options.missing_scopes.contains(&scope) {
         let title = "You don't have a required scope to access the endpoint";
         return problem(StatusCode::FORBIDDEN, title, &json!({}));
     }
     match (method, path) {
-        (_, ["v3", "hooks", rest @ ..]) => hooks::answer(store, method, rest, query, body),
         ("GET", ["v2", "store"]) => {
             Answer::json(json!({"id": store.hash(), "name": store.name(), "currency": "USD"}))
         }
         ("GET", ["v2", "time"]) => Answer::json(json!({"time": At::now().0 / 1_000_000})),
-        ("GET", ["v2", "order_statuses"]) => Answer::json((0..15).map(status).collect()),
-        ("GET", ["v2", "orders"]) => list(store, query),
-        ("DELETE", ["v2", "orders"]) => {
-            store.world().forbidden.push("DELETE /v2/orders".to_owned());
-            Answer::empty()
+        ("GET", ["v2", "order_statuses"]) => Answer::json(orders::statuses()),
+        (_, ["v2", "orders", rest @ ..]) => orders::answer(store, method, rest, query, body),
+        (_, ["v3", "hooks", rest @ ..]) => hooks::answer(store, method, rest, query, body),
+        (_, ["v3", "catalog", rest @ ..]) => {
+            catalogue::answer(&store.world().stock, method, rest, query)
         }
-        (_, ["v2", "orders", id, rest @ ..]) => match id.parse() {
-            Ok(id) => of_order(store, method, id, rest, query, body),
-            Err(_) => missing(),
-        },
-        ("GET", ["v3", "catalog", "products"] | ["v3", "inventory", "items" | "locations"]) => {
-            Answer::json(json!({"data": [], "meta": {"pagination": {"total": 0, "count": 0}}}))
+        (_, ["v3", "inventory", rest @ ..]) => {
+            let mut world = store.world();
+            let (answer, changes) = inventory::answer(&mut world.stock, method, rest, query, body);
+            store.announce_stock(&mut world, &changes, false);
+            store.save(&world);
+            answer
         }
-        _ => problem(StatusCode::NOT_FOUND, "Not Found", &json!({})),
-    }
-}
-
-fn missing() -> Answer {
-    message(StatusCode::NOT_FOUND, "The requested resource was not found.")
-}
-
-fn status(id: i64) -> Value {
-    let name = render::status(id);
-    json!({"id": id, "name": name, "system_label": name, "custom_label": name, "order": id})
-}
-
-fn include(query: &Query) -> Include {
-    if query.text("consignment_structure") != Some("object") {
-        return Include::Nothing;
-    }
-    match query.text("include") {
-        Some(asked) if asked.contains("consignments.line_items") => Include::Lines,
-        Some(asked) if asked.contains("consignments") => Include::Consignments,
-        _ => Include::Nothing,
-    }
-}
-
-fn list(store: &Store, query: &Query) -> Answer {
-    let seen = At(At::now().0 - store.lag().as_micros() as i64);
-    let world = store.world();
-    let after = query.text("min_date_modified").and_then(At::parse);
-    let mut found: Vec<(&Order, &State)> = world
-        .orders
-        .values()
-        .filter_map(|order| Some((order, order.at(seen)?)))
-        .filter(|(order, state)| {
-            let id = i64::try_from(order.id).unwrap_or(i64::MAX);
-            query.number("min_id").is_none_or(|min| id >= min)
-                && query.number("max_id").is_none_or(|max| id <= max)
-                && query.number("status_id").is_none_or(|status| state.status_id == status)
-                && after.is_none_or(|after| state.since.seconds() >= after)
-                // Archived ones are left out of lists here: nobody says whether they are in.
-                && !state.archived
-        })
-        .collect();
-    if query.text("sort").is_some_and(|sort| sort.starts_with("date_modified")) {
-        found.sort_by_key(|(order, state)| (state.since.seconds(), order.id));
-    }
-    let (page, limit) = query.page(50);
-    let (hash, include) = (store.hash(), include(query));
-    let rows = found.into_iter().skip((page - 1) * limit).take(limit);
-    let rows: Vec<Value> = rows.map(|(o, s)| render::order(o, s, hash, include)).collect();
-    if rows.is_empty() { Answer::empty() } else { Answer::json(Value::Array(rows)) }
-}
-
-fn of_order(
-    store: &Store,
-    method: &str,
-    id: u64,
-    rest: &[&str],
-    query: &Query,
-    body: &Value,
-) -> Answer {
-    let seen = At(At::now().0 - store.lag().as_micros() as i64);
-    let mut world = store.world();
-    let World { orders, dice, .. } = &mut *world;
-    let Some(order) = orders.get_mut(&id) else { return missing() };
-    let Some(state) = order.at(seen) else { return missing() };
-    match (method, rest) {
-        ("GET", []) => Answer::json(render::order(order, state, store.hash(), include(query))),
-        ("GET", ["products"]) => {
-            let (page, limit) = query.page(render::PAGE);
-            let lines = state.lines.iter().skip((page - 1) * limit).take(limit);
-            let lines: Vec<Value> = lines.map(|line| render::line(order, line)).collect();
-            if lines.is_empty() { Answer::empty() } else { Answer::json(Value::Array(lines)) }
-        }
-        ("PUT", []) => {
-            if let Some(status) = body["status_id"].as_i64() {
-                order.act(&Act::Status(status), At::now(), dice);
+        (_, ["v3", "orders", rest @ ..]) => {
+            let mut world = store.world();
+            let (answer, told) = refunds::answer(&mut world, method, rest, query, body);
+            if let Some((order, told)) = told {
+                store.announce(&mut world, order, &told);
+                store.save(&world);
             }
-            if let Some(text) = body["customer_message"].as_str() {
-                order.act(&Act::Message(text.to_owned()), At::now(), dice);
-            }
-            Answer::json(render::order(order, order.now(), store.hash(), Include::Nothing))
+            answer
         }
-        ("DELETE", []) => {
-            order.act(&Act::Archive, At::now(), dice);
-            Answer::empty()
-        }
-        _ => missing(),
+        _ => not_found(),
     }
 }

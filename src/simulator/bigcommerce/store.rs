@@ -14,6 +14,8 @@ use super::super::faults::{Faults, Setting};
 use super::super::random::{Chance, secret};
 use super::super::time::At;
 use super::callbacks::Sent;
+use super::domains::Domains;
+use super::goods::Stock;
 use super::hooks::Hook;
 use super::order::{Act, CANCELLED, Order, Wanted};
 use super::render::{self, Include};
@@ -39,11 +41,13 @@ pub struct Store {
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) orders: BTreeMap<u64, Order>,
+    pub(super) stock: Stock,
     pub(super) hooks: BTreeMap<u64, Hook>,
     pub(super) next_hook: u64,
     pub(super) faults: Faults,
     pub(super) dice: Chance,
     pub(super) sent: Vec<Sent>,
+    pub(super) domains: Domains,
     pub(super) quota: Quota,
     pub(super) asked: Vec<String>,
     /// Calls that nobody must ever make.
@@ -57,6 +61,7 @@ struct Kept {
     client_id: String,
     client_secret: String,
     orders: BTreeMap<u64, Order>,
+    stock: Stock,
     hooks: BTreeMap<u64, Hook>,
     next_hook: u64,
 }
@@ -68,6 +73,7 @@ impl Kept {
             client_id: secret("client_"),
             client_secret: secret(""),
             orders: BTreeMap::new(),
+            stock: Stock::default(),
             hooks: BTreeMap::new(),
             next_hook: 1,
         }
@@ -95,14 +101,16 @@ impl Store {
             Some(file) if file.exists() => serde_json::from_slice(&std::fs::read(file)?)?,
             _ => Kept::new(),
         };
-        let Kept { token, client_id, client_secret, orders, hooks, next_hook } = kept;
+        let Kept { token, client_id, client_secret, orders, stock, hooks, next_hook } = kept;
         let world = World {
             orders,
+            stock,
             hooks,
             next_hook,
             faults: Faults::default(),
             dice: Chance::new(options.seed, "faults", 0),
             sent: Vec::new(),
+            domains: Domains::default(),
             quota: Quota { began: At::now(), spent: 0, refused: 0, windows: Vec::new() },
             asked: Vec::new(),
             forbidden: Vec::new(),
@@ -127,6 +135,7 @@ impl Store {
             "client_id": self.client_id,
             "client_secret": self.client_secret,
             "orders": world.orders,
+            "stock": world.stock,
             "hooks": world.hooks,
             "next_hook": world.next_hook,
         });
@@ -172,9 +181,11 @@ impl Store {
         let id = world.orders.last_key_value().map_or(FIRST, |(last, _)| last + 1);
         let mut dice = Chance::new(self.options.seed, "bigcommerce order", id);
         let order = Order::place(id, wanted, At::now(), &mut dice);
+        let taken = world.stock.take(&order);
         world.orders.insert(id, order);
         if !wanted.quiet {
             self.announce(&mut world, id, &[super::order::Told::Created]);
+            self.announce_stock(&mut world, &taken, true);
         }
         self.save(&world);
         id
