@@ -10,6 +10,8 @@
 //! | [`order`] | our order: status, flags, content, what is known of the cart |
 //! | [`revision`] | how the cart's content and ours have grown apart (R27–R29) |
 //! | [`shadow`] | an order's past decided again under other rules, in shadow |
+//! | [`schedule`] | when the runs of a task are due (R4) |
+//! | [`completeness`] | how far polls have read, and how far the book is complete (R40, R42) |
 //! | [`quota`] | how many calls a cart allows |
 //! | [`rules`] | a store's settings |
 //! | [`eligibility`] | whether a sighting may enter the book (R13, R14) |
@@ -22,6 +24,7 @@
 pub mod backoff;
 pub mod cart_status;
 pub mod command;
+pub mod completeness;
 pub mod decide;
 pub mod eligibility;
 pub mod event;
@@ -31,6 +34,7 @@ pub mod order;
 pub mod quota;
 pub mod revision;
 pub mod rules;
+pub mod schedule;
 pub mod shadow;
 pub mod sighting;
 pub mod time;
@@ -38,6 +42,7 @@ pub mod timeline;
 
 pub use cart_status::{Cancellation, status_name};
 pub use command::{Choice, Command, Tracking};
+pub use completeness::{Progress, Unread};
 pub use decide::{Context, Decision, Input, Objection, Outcome, Refusal, decide};
 pub use event::{EventState, Source};
 pub use ids::{AccountId, CartOrderId, ChannelKind, OrderId, Position, StoreId};
@@ -46,6 +51,7 @@ pub use order::{ArrivedBy, Flag, Flags, HeldBack, Order, Status};
 pub use quota::Quota;
 pub use revision::{CartSide, Change, ChangeKind, Edit, LineEdit, Part, Revision};
 pub use rules::Rules;
+pub use schedule::{Grid, Task};
 pub use sighting::{Address, CartState, Content, Line, Sighting, Totals, Version};
 pub use time::Timestamp;
 pub use timeline::{By, Entry, Kind};

@@ -85,6 +85,18 @@ pub struct Guard {
     pub found_at: Option<Timestamp>,
     /// The second whose webhooks a read settles, or was asked to: one is enough (R12).
     pub tie_settled: Option<Timestamp>,
+    /// What a poll found that no webhook told of; gone once that webhook comes after all (R41).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed: Option<Missed>,
+}
+
+/// A change that no webhook told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// The cart's time of that change.
+    pub version: Timestamp,
+    /// When a poll found it.
+    pub at: Timestamp,
 }
 
 impl Guard {
@@ -100,6 +112,7 @@ impl Guard {
             gone_at: None,
             found_at: newest.is_fetch().then_some(newest.read_at),
             tie_settled: None,
+            missed: None,
         }
     }
 

@@ -206,6 +206,18 @@ impl<'a> Draft<'a> {
         cause: Cause,
         since: Timestamp,
     ) -> Result<Decision, Refusal> {
+        self.decide_on(id, input, by, cause, since, false)
+    }
+
+    fn decide_on(
+        &mut self,
+        id: &CartOrderId,
+        input: &Input<'_>,
+        by: By,
+        cause: Cause,
+        since: Timestamp,
+        missed: bool,
+    ) -> Result<Decision, Refusal> {
         let (store, now) = (self.store, self.now);
         let slot = self.slot(id);
         let context = Context {
@@ -217,6 +229,7 @@ impl<'a> Draft<'a> {
             rules: &store.rules,
             by: by.clone(),
             held_elsewhere: slot.held_elsewhere,
+            missed,
         };
         let mut decision = decide(slot.order.as_ref(), input, &context)?;
         if let Some(order) = &decision.order {

@@ -2,6 +2,7 @@
 
 mod command;
 mod edit;
+mod missed;
 mod review;
 mod revise;
 mod settle;
@@ -61,6 +62,8 @@ pub struct Context<'a> {
     pub by: By,
     /// Another store holds this cart order id through the same credentials (R15).
     pub held_elsewhere: bool,
+    /// A poll saw it, and a webhook should have told of it long before (R41).
+    pub missed: bool,
 }
 
 /// What is to be done: the whole effect of one input on one order.

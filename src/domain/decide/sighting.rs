@@ -9,6 +9,7 @@ use super::super::rules::Edits;
 use super::super::sighting::{CartState, Sighting, Version};
 use super::super::time::Timestamp;
 use super::super::timeline::{By, Details, Entry, Kind};
+use super::missed;
 use super::revise::revise;
 use super::settle::{follow, settle};
 use super::{Context, Decision, Outcome, entry, fact};
@@ -22,7 +23,7 @@ pub(super) fn decide(
     context: &Context<'_>,
 ) -> Decision {
     let version = sighting.version(source, read_at);
-    match order {
+    let mut decision = match order {
         None if context.held_elsewhere => {
             let reason = Some(reason::ORDER_OF_ANOTHER_STORE);
             let outcome = Outcome::Failed;
@@ -30,7 +31,9 @@ pub(super) fn decide(
         }
         None => first(sighting, version, context),
         Some(order) => further(order.clone(), sighting, version, context),
-    }
+    };
+    missed::note(&mut decision, order, sighting, source, context);
+    decision
 }
 
 /// A fetch said that the cart does not have the order (R25, R55).

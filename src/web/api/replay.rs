@@ -217,6 +217,7 @@ fn context<'r>(store: &StoreRow, rules: &'r Rules) -> Context<'r> {
         rules,
         by: By::Cart(store.channel),
         held_elsewhere: false,
+        missed: false,
     }
 }
 

@@ -9,6 +9,7 @@ mod edits;
 mod flags;
 mod import;
 mod merging;
+mod missed;
 mod model;
 mod properties;
 mod re_examined;
@@ -141,6 +142,7 @@ struct Book {
     channel: ChannelKind,
     rules: Rules,
     held_elsewhere: bool,
+    missed: bool,
     now: i64,
     order: Option<Order>,
     timeline: Vec<Entry>,
@@ -158,6 +160,7 @@ impl Book {
             channel,
             rules: Rules::defaults(channel),
             held_elsewhere: false,
+            missed: false,
             now: 1000,
             order: None,
             timeline: Vec::new(),
@@ -220,6 +223,7 @@ impl Book {
             rules: &self.rules,
             by,
             held_elsewhere: self.held_elsewhere,
+            missed: self.missed,
         };
         let decision = decide(self.order.as_ref(), input, &context)?;
         if let Some(after) = &decision.order {

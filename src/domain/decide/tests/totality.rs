@@ -98,6 +98,7 @@ prop_compose! {
                 gone_at,
                 found_at,
                 tie_settled,
+                missed: None,
             },
             tracking: None,
         }
