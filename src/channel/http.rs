@@ -15,6 +15,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, redirec
 
 use self::address::{Guard, PrivateAddress};
 use super::error::ChannelError;
+use crate::domain::Timestamp;
 
 /// The largest answer that is read. An order of some hundred lines has a tenth of it.
 const MAX_ANSWER: usize = 32 << 20;
@@ -53,6 +54,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// What the cart's clock said when it answered.
+    pub(super) fn date(&self) -> Option<Timestamp> {
+        retry_after::answered_at(&self.headers)
+    }
+
     /// A header's text, if it is text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()

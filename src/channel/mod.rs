@@ -8,6 +8,7 @@ pub mod bigcommerce;
 pub mod credentials;
 pub mod error;
 pub mod http;
+pub mod list;
 pub mod shopify;
 #[cfg(test)]
 mod testing;
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 pub use credentials::{Credentials, Presented, SigningKeys, Token, WebhookSecret};
 pub use error::ChannelError;
 pub use http::{CartHttp, ClientError, Outbound};
+pub use list::{ListFrom, ListPage, Listed, Listing};
 
 use crate::domain::{CartOrderId, ChannelKind, Sighting, Timestamp};
 
@@ -108,19 +110,39 @@ pub struct Budget {
     pub resets_in: Duration,
 }
 
-/// Keeps the last [`Budget`] that was told during a call. Clones share it.
+/// Keeps what carts say beside their answers during a call. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Meter(Arc<Mutex<Option<Budget>>>);
+pub struct Meter(Arc<Mutex<Told>>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    budget: Option<Budget>,
+    clock: Option<Timestamp>,
+}
 
 impl Meter {
-    /// The cart said so.
+    /// The cart said so of its budget.
     pub fn note(&self, budget: Budget) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(budget);
+        self.told(|told| told.budget = Some(budget));
     }
 
-    /// What was said last; `None`: nothing.
+    /// What was said last of the budget; `None`: nothing.
     pub fn read(&self) -> Option<Budget> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.told(|told| told.budget)
+    }
+
+    /// The cart's own clock said so.
+    pub fn note_clock(&self, at: Timestamp) {
+        self.told(|told| told.clock = Some(at));
+    }
+
+    /// What the cart's clock said with the last answer, in whole seconds; `None`: nothing.
+    pub fn clock(&self) -> Option<Timestamp> {
+        self.told(|told| told.clock)
+    }
+
+    fn told<T>(&self, work: impl FnOnce(&mut Told) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -250,6 +272,14 @@ pub trait Channel: Send + Sync + 'static {
         }
         Ok(found)
     }
+
+    /// One page of a list of orders (R40). Orders whose lines do not fit into the list are read by
+    /// themselves on the way.
+    async fn list_orders(&self, access: &Access, from: &ListFrom)
+    -> Result<ListPage, ChannelError>;
+
+    /// What lists of these credentials never show, a sentence each (R42).
+    fn blind_spots(&self, granted: &[String]) -> Vec<&'static str>;
 
     /// Whether "no such order" from these credentials proves that the cart has none. Shopify hides
     /// orders older than 60 days from credentials without `read_all_orders`.

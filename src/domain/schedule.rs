@@ -88,7 +88,7 @@ impl Grid {
 
 /// That fraction of a span.
 fn part(span: Duration, place: u64) -> Duration {
-    let micros = u128::from(place) * span.as_micros() >> 64;
+    let micros = (u128::from(place) * span.as_micros()) >> 64;
     Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 
@@ -146,7 +146,7 @@ mod tests {
         let last = starts.iter().max().unwrap();
         assert!(starts.iter().all(|at| *at >= up));
         assert!(last.since(up) > Duration::from_mins(9) && last.since(up) <= CATCH_UP);
-        let at_once = starts.iter().filter(|at| at.since(up) < Duration::from_secs(60)).count();
+        let at_once = starts.iter().filter(|at| at.since(up) < Duration::from_mins(1)).count();
         assert!((40..=80).contains(&at_once), "{at_once}");
         // Nothing is put off that falls due while it is up.
         assert_eq!(grid(1, HOUR).start_of(up, up), up);

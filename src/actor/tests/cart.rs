@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use crate::channel::{
-    Access, Budget, Channel, ChannelError, Credentials, Decoded, DeliveryHead, OrderRef, ScopeGap,
-    SigningKeys, Subscription, Token, Verdict,
+    Access, Budget, Channel, ChannelError, Credentials, Decoded, DeliveryHead, ListFrom, ListPage,
+    Listed, Listing, OrderRef, ScopeGap, SigningKeys, Subscription, Token, Verdict,
 };
 use crate::domain::{
     Amount, CartOrderId, CartState, ChannelKind, Content, Line, Sighting, Timestamp, Totals,
@@ -56,6 +56,16 @@ struct Script {
     latency: Duration,
     quota: Option<Window>,
     subscriptions: Vec<Subscription>,
+    /// Pages of lists that were asked for.
+    polls: Vec<ListFrom>,
+    /// What goes wrong with the next ones, the last first.
+    failing_polls: Vec<ChannelError>,
+    /// Orders on a page.
+    rows: Option<usize>,
+    /// Orders that lists tell in a way nobody can read.
+    unreadable: Vec<CartOrderId>,
+    /// The cart's own clock.
+    clock: Option<Timestamp>,
 }
 
 /// A quota of calls, and what was asked beyond it.
@@ -361,6 +371,51 @@ impl Channel for Cart {
             let listed = |id: &&CartOrderId| !s.unlisted.contains(id);
             ids.iter().filter(listed).filter_map(|id| s.orders.get(id).cloned()).collect()
         }))
+    }
+
+    async fn list_orders(
+        &self,
+        access: &Access,
+        from: &ListFrom,
+    ) -> Result<ListPage, ChannelError> {
+        self.script(|s| s.polls.push(from.clone()));
+        self.pass(access).await?;
+        access.meter.note_clock(self.script(|s| s.clock.unwrap_or(order(0, 0).updated_at)));
+        self.script(|s| {
+            if let Some(error) = s.failing_polls.pop() {
+                return Err(error);
+            }
+            let since = match from.listing {
+                Listing::Changed { since } => since,
+                Listing::Open => None,
+            };
+            let mut found: Vec<_> = s.orders.values().cloned().collect();
+            found.retain(|order| since.is_none_or(|since| order.updated_at >= since));
+            found.sort_by_key(|order| (order.updated_at, order.number.parse::<u32>().ok()));
+            let begin: usize = from.page.as_ref().map_or(0, |page| page.parse().unwrap());
+            let rows = s.rows.unwrap_or(100);
+            let more = found.len() > begin + rows;
+            let listed = found.into_iter().skip(begin).take(rows).map(|order| {
+                if s.unreadable.contains(&order.cart_order_id) {
+                    return Listed::Unreadable {
+                        cart_order_id: Some(order.cart_order_id),
+                        changed_at: Some(order.updated_at),
+                        body: b"garbage".to_vec(),
+                    };
+                }
+                Listed::Order(Box::new(order))
+            });
+            let orders = listed.collect();
+            let next = more.then(|| ListFrom {
+                listing: from.listing.clone(),
+                page: Some((begin + rows).to_string()),
+            });
+            Ok(ListPage { orders, next })
+        })
+    }
+
+    fn blind_spots(&self, _: &[String]) -> Vec<&'static str> {
+        vec!["deletions"]
     }
 
     fn absence_is_proof(&self, _: &[String], _: Option<Timestamp>, _: Timestamp) -> bool {

@@ -73,7 +73,11 @@ impl Api<'_> {
         if let Some(body) = body {
             request = request.json(body);
         }
-        self.http.send_noting(request, &|headers| self.note(headers)).await
+        let answer = self.http.send_noting(request, &|headers| self.note(headers)).await?;
+        if let Some(at) = answer.date() {
+            self.access.meter.note_clock(at);
+        }
+        Ok(answer)
     }
 
     /// Notes the quota and says how long a refused call has to wait.

@@ -10,7 +10,7 @@ use crate::channel::{ChannelError, OrderRef};
 use crate::domain::{CartOrderId, Sighting};
 
 /// Order, addresses, lines and shipping in one answer.
-const WHOLE: [(&str, &str); 2] =
+pub(super) const WHOLE: [(&str, &str); 2] =
     [("include", "consignments.line_items"), ("consignment_structure", "object")];
 /// Lines on a page.
 const LINES: usize = 50;
@@ -95,7 +95,7 @@ pub(super) fn together(due: &[CartOrderId]) -> Vec<CartOrderId> {
 }
 
 /// All lines of an order, page by page.
-async fn lines(api: &Api<'_>, id: i64) -> Result<Vec<V2Line>, ChannelError> {
+pub(super) async fn lines(api: &Api<'_>, id: i64) -> Result<Vec<V2Line>, ChannelError> {
     let mut all = Vec::new();
     let path = format!("v2/orders/{id}/products");
     for page in 1..=MAX_PAGES {
@@ -131,7 +131,7 @@ fn number(text: &str) -> Option<i64> {
     digits.then(|| text.parse().ok()).flatten().filter(|id| *id > 0)
 }
 
-fn not_allowed() -> ChannelError {
+pub(super) fn not_allowed() -> ChannelError {
     ChannelError::Unauthorized(
         "the access token may not read orders; it needs the scope Orders, which only a new API \
          account can have"

@@ -20,6 +20,7 @@ mod connect;
 mod fetch;
 mod hooks;
 mod lenient;
+mod list;
 mod order;
 mod signature;
 
@@ -27,8 +28,8 @@ use async_trait::async_trait;
 
 use self::api::Api;
 use super::{
-    Access, CartHttp, Channel, ChannelError, Credentials, Decoded, DeliveryHead, OrderRef,
-    ScopeGap, SigningKeys, Subscription, Token, Verdict,
+    Access, CartHttp, Channel, ChannelError, Credentials, Decoded, DeliveryHead, ListFrom,
+    ListPage, OrderRef, ScopeGap, SigningKeys, Subscription, Token, Verdict,
 };
 use crate::domain::{CartOrderId, ChannelKind, Sighting, Timestamp};
 
@@ -137,6 +138,18 @@ impl Channel for BigCommerce {
     }
 
     /// An order is archived, never erased, and can be read for ever.
+    async fn list_orders(
+        &self,
+        access: &Access,
+        from: &ListFrom,
+    ) -> Result<ListPage, ChannelError> {
+        list::page(&self.api(access), from).await
+    }
+
+    fn blind_spots(&self, _granted: &[String]) -> Vec<&'static str> {
+        vec!["deletions", "orders that were archived, and changes after that"]
+    }
+
     fn absence_is_proof(&self, _: &[String], _: Option<Timestamp>, _: Timestamp) -> bool {
         true
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::domain::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
@@ -20,6 +21,11 @@ pub(super) fn read(headers: &HeaderMap) -> Option<Duration> {
     };
     let wait = Duration::try_from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64())).ok()?;
     Some(wait.max(SHORTEST))
+}
+
+/// When the cart answered, by its own clock (RFC 9110, Date).
+pub(super) fn answered_at(headers: &HeaderMap) -> Option<Timestamp> {
+    date(text(headers, &DATE)?).map(|at| Timestamp(at.as_microsecond()))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

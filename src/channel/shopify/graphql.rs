@@ -164,6 +164,9 @@ impl Graph<'_> {
             .header("X-Shopify-Access-Token", self.token()?)
             .json(&Request { query: operation.text, operation_name: operation.name, variables });
         let answer = self.http.send(request).await?;
+        if let Some(at) = answer.date() {
+            self.access.meter.note_clock(at);
+        }
         self.compare_version(&answer);
         if !answer.status.is_success() {
             return Err(refusal(answer.status).into());

@@ -18,6 +18,7 @@ mod fetch;
 mod graph_order;
 mod graphql;
 mod id;
+mod list;
 mod operations;
 mod signature;
 mod subscriptions;
@@ -29,8 +30,8 @@ use async_trait::async_trait;
 
 use self::graphql::Graph;
 use super::{
-    Access, CartHttp, Channel, ChannelError, Credentials, Decoded, DeliveryHead, OrderRef,
-    ScopeGap, SigningKeys, Subscription, Token, Verdict,
+    Access, CartHttp, Channel, ChannelError, Credentials, Decoded, DeliveryHead, ListFrom,
+    ListPage, OrderRef, ScopeGap, SigningKeys, Subscription, Token, Verdict,
 };
 use crate::domain::{ChannelKind, Sighting, Timestamp};
 
@@ -109,6 +110,20 @@ impl Channel for Shopify {
         which: &OrderRef,
     ) -> Result<Option<Sighting>, ChannelError> {
         fetch::order(&self.graph(access), which).await
+    }
+
+    async fn list_orders(
+        &self,
+        access: &Access,
+        from: &ListFrom,
+    ) -> Result<ListPage, ChannelError> {
+        list::page(&self.graph(access), from).await
+    }
+
+    fn blind_spots(&self, granted: &[String]) -> Vec<&'static str> {
+        let old = granted.iter().all(|scope| scope != "read_all_orders");
+        let old = old.then_some("orders older than 60 days, without the scope read_all_orders");
+        std::iter::once("deletions").chain(old).collect()
     }
 
     fn absence_is_proof(

@@ -8,8 +8,8 @@ use secrecy::ExposeSecret;
 use sha2::Sha256;
 
 use crate::channel::{
-    Access, Channel, ChannelError, Credentials, Decoded, DeliveryHead, OrderRef, ScopeGap,
-    SigningKeys, Subscription, Token, Verdict,
+    Access, Channel, ChannelError, Credentials, Decoded, DeliveryHead, ListFrom, ListPage,
+    OrderRef, ScopeGap, SigningKeys, Subscription, Token, Verdict,
 };
 use crate::domain::{ChannelKind, Sighting, Timestamp};
 
@@ -94,6 +94,14 @@ impl Channel for TestCart {
         _: &OrderRef,
     ) -> Result<Option<Sighting>, ChannelError> {
         out_of_reach()
+    }
+
+    async fn list_orders(&self, _: &Access, _: &ListFrom) -> Result<ListPage, ChannelError> {
+        out_of_reach()
+    }
+
+    fn blind_spots(&self, _: &[String]) -> Vec<&'static str> {
+        Vec::new()
     }
 
     fn absence_is_proof(&self, _: &[String], _: Option<Timestamp>, _: Timestamp) -> bool {

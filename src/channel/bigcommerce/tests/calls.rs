@@ -15,7 +15,7 @@ use crate::domain::{CartOrderId, Timestamp};
 
 const URL: &str = "https://us.example/webhooks/bigcommerce/oak";
 
-async fn cart(replies: Vec<Reply>) -> (Cart, BigCommerce, Access) {
+pub(in super::super) async fn cart(replies: Vec<Reply>) -> (Cart, BigCommerce, Access) {
     let cart = Cart::answering(replies).await;
     let access = Access {
         domain: "abc123".to_owned(),
@@ -31,7 +31,7 @@ fn id(text: &str) -> OrderRef {
     OrderRef::Id(text.into())
 }
 
-fn line_of(asked: &Asked) -> &str {
+pub(in super::super) fn line_of(asked: &Asked) -> &str {
     asked.head.lines().next().unwrap()
 }
 

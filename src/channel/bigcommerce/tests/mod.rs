@@ -1,4 +1,4 @@
 mod callbacks;
-mod calls;
+pub(super) mod calls;
 mod fuzz;
-mod orders;
+pub(super) mod orders;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::order::{Malformed, V2Order};
 use crate::domain::{Amount, Sighting, Timestamp};
 
-pub(super) fn line(id: i64, sku: &str, quantity: i64) -> Value {
+pub(in super::super) fn line(id: i64, sku: &str, quantity: i64) -> Value {
     json!({
         "id": id, "order_id": 218, "product_id": 77, "variant_id": 78, "name": "Cup", "sku": sku,
         "quantity": quantity, "quantity_shipped": 0, "quantity_refunded": 0,
@@ -15,7 +15,7 @@ pub(super) fn line(id: i64, sku: &str, quantity: i64) -> Value {
 }
 
 /// An order as V2 tells it with its consignments.
-pub(super) fn order(id: i64) -> Value {
+pub(in super::super) fn order(id: i64) -> Value {
     json!({
         "id": id,
         "status_id": 11,

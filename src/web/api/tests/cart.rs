@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::channel::{
-    Access, Channel, ChannelError, Credentials, Decoded, DeliveryHead, OrderRef, ScopeGap,
-    SigningKeys, Subscription, Token, Verdict,
+    Access, Channel, ChannelError, Credentials, Decoded, DeliveryHead, ListFrom, ListPage, Listed,
+    OrderRef, ScopeGap, SigningKeys, Subscription, Token, Verdict,
 };
 use crate::domain::{CartOrderId, ChannelKind, Sighting, Timestamp};
 
@@ -112,6 +112,17 @@ impl Channel for Cart {
             OrderRef::Id(id) => orders.get(id).cloned(),
             OrderRef::Name(name) => orders.values().find(|order| order.name == *name).cloned(),
         })
+    }
+
+    async fn list_orders(&self, _: &Access, _: &ListFrom) -> Result<ListPage, ChannelError> {
+        self.answer()?;
+        let orders = self.orders.lock().unwrap();
+        let listed = orders.values().cloned().map(|order| Listed::Order(Box::new(order)));
+        Ok(ListPage { orders: listed.collect(), next: None })
+    }
+
+    fn blind_spots(&self, _: &[String]) -> Vec<&'static str> {
+        vec!["deletions"]
     }
 
     fn absence_is_proof(&self, _: &[String], _: Option<Timestamp>, _: Timestamp) -> bool {
