@@ -240,6 +240,8 @@ fn orders(store: StoreId, count: usize) -> Commit {
         requests: Vec::new(),
         orders,
         timeline: Vec::new(),
+        run: None,
+        progress: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::body::Body;
 use super::journal::{DeliveryKey, NewEvent};
+use super::task::{RunWrite, TaskProgress};
 use crate::domain::timeline::Details;
 use crate::domain::{
     AccountId, CartOrderId, EventState, Kind, Order, Position, Source, StoreId, Timestamp,
@@ -37,6 +38,10 @@ pub struct Commit {
     pub orders: Vec<OrderWrite>,
     /// What timelines gain.
     pub timeline: Vec<NewEntry>,
+    /// A run of which this turn is a part.
+    pub run: Option<RunWrite>,
+    /// What the runs of a task have reached with this turn.
+    pub progress: Option<TaskProgress>,
 }
 
 impl Commit {

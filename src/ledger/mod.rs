@@ -20,6 +20,7 @@ pub mod memory;
 pub mod query;
 pub mod sqlite;
 pub mod store;
+pub mod task;
 mod term;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,9 @@ pub use query::{
 pub use store::{
     AccountRow, Answer, Connection, NewStore, Role, RuleChange, RulesChange, StoreHealth,
     StoreListing, StoreRow, StoreTaken, TokenRow,
+};
+pub use task::{
+    Autosync, DueTask, Run, RunWrite, StartTask, TaskProgress, TaskRow, TaskSettings, Trigger,
 };
 
 use crate::domain::{AccountId, CartOrderId, Order, OrderId, Position, StoreId, Timestamp};
@@ -80,6 +84,10 @@ pub enum Write {
         /// When.
         at: Timestamp,
     },
+    /// Begins the run of a due task.
+    StartTask(Box<StartTask>),
+    /// Changes the settings of a task.
+    SetTask(TaskSettings),
     /// Keeps the answer to a request that carried an `Idempotency-Key`, for 24 h.
     KeepAnswer(Answer),
 }
@@ -87,7 +95,7 @@ pub enum Write {
 /// The answer to a [`Write`], by position in the batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
-    /// To [`Write::Journal`].
+    /// To [`Write::Journal`], and to [`Write::StartTask`] if a run began.
     Journaled(Journaled),
     /// To [`Write::Commit`]: all of it is durable.
     Committed,
@@ -107,7 +115,8 @@ pub enum Written {
     },
     /// To [`Write::AddStore`] and [`Write::UpdateStore`]: domain or slug belongs to another store.
     StoreTaken(StoreTaken),
-    /// To [`Write::UpdateStore`]: somebody changed the row meanwhile, or there is none.
+    /// To [`Write::UpdateStore`]: somebody changed the row meanwhile, or there is none. To
+    /// [`Write::StartTask`]: the task is not due then any more.
     Moved,
     /// To [`Write::AddAccount`] and [`Write::AddToken`]: the new row's id.
     Added(i64),
@@ -165,6 +174,28 @@ pub trait Ledger: Send + Sync + 'static {
         after: StoreId,
         limit: usize,
     ) -> Result<Vec<StoreBacklog>, LedgerError>;
+
+    // === Tasks and runs ===
+
+    /// Tasks due until then, the longest due first; of stores that are paused or disconnected none.
+    async fn due_tasks(&self, until: Timestamp, limit: usize) -> Result<Vec<DueTask>, LedgerError>;
+
+    /// The tasks of a store that have ever been set; a new store has the one that imports orders.
+    async fn tasks(&self, store: StoreId) -> Result<Vec<TaskRow>, LedgerError>;
+
+    /// What runs have done so far, by their events; those that have not begun are missing.
+    async fn runs(&self, events: &[Position]) -> Result<Vec<(Position, Run)>, LedgerError>;
+
+    /// Of these orders, those of which a webhook has come since the instant beside them (R41).
+    async fn told_since(
+        &self,
+        account: AccountId,
+        store: StoreId,
+        changes: &[(CartOrderId, Timestamp)],
+    ) -> Result<Vec<CartOrderId>, LedgerError>;
+
+    /// Orders of a store that polls found since then and no webhook has told of (R41).
+    async fn misses(&self, store: StoreId, since: Timestamp) -> Result<u64, LedgerError>;
 
     // === Stores, accounts, tokens ===
 

@@ -59,6 +59,8 @@ impl<'a> Draft<'a> {
             requests: Vec::new(),
             orders: Vec::new(),
             timeline: Vec::new(),
+            run: None,
+            progress: None,
         };
         let orders = orders.into_iter().filter_map(slot).collect();
         Self { store, now, orders, commit, outcomes: Vec::new() }
@@ -194,7 +196,8 @@ impl<'a> Draft<'a> {
         let empty = commit.closes.is_empty()
             && commit.retries.is_empty()
             && commit.recorded.is_empty()
-            && commit.orders.is_empty();
+            && commit.orders.is_empty()
+            && commit.run.is_none();
         (!empty).then_some((commit, self.outcomes))
     }
 

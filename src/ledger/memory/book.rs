@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::domain::{AccountId, EventState, Order, OrderId, Position, StoreId, Timestamp};
+use crate::domain::{AccountId, EventState, Order, OrderId, Position, StoreId, Task, Timestamp};
 use crate::ledger::{
-    AccountRow, Answer, Body, DeliveryKey, EventRow, Journaled, LedgerError, NewEvent, StoreRow,
-    TimelineRow, TokenRow, Write, Written,
+    AccountRow, Answer, Body, DeliveryKey, EventRow, Journaled, LedgerError, NewEvent, Run,
+    StoreRow, TaskRow, TimelineRow, TokenRow, Write, Written,
 };
 
 /// Everything.
@@ -25,6 +25,8 @@ pub(super) struct Book {
     pub(super) owners: BTreeMap<Position, StoreId>,
     pub(super) orders: BTreeMap<OrderId, Order>,
     pub(super) timelines: BTreeMap<OrderId, Vec<TimelineRow>>,
+    pub(super) tasks: BTreeMap<(StoreId, Task), TaskRow>,
+    pub(super) runs: BTreeMap<Position, Run>,
 }
 
 /// A store and what its row does not tell.
@@ -61,6 +63,8 @@ impl Default for Book {
             owners: BTreeMap::new(),
             orders: BTreeMap::new(),
             timelines: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            runs: BTreeMap::new(),
         }
     }
 }
@@ -88,6 +92,8 @@ impl Book {
             Write::AddAccount { slug, name, at } => Ok(self.add_account(slug, name, *at)),
             Write::AddToken(token) => self.add_token(token),
             Write::RevokeToken { id, at } => Ok(self.revoke_token(*id, *at)),
+            Write::StartTask(start) => Ok(self.start_task(start)),
+            Write::SetTask(settings) => Ok(self.set_task(settings)),
             Write::KeepAnswer(answer) => Ok(self.keep_answer(answer)),
         }
     }
@@ -155,6 +161,8 @@ fn can_be_rejected(write: &Write) -> bool {
         | Write::UpdateStore(_)
         | Write::AddAccount { .. }
         | Write::RevokeToken { .. }
+        | Write::StartTask(_)
+        | Write::SetTask(_)
         | Write::KeepAnswer(_) => false,
     }
 }

@@ -27,6 +27,12 @@ impl Book {
             self.orders.insert(order.id.clone(), order);
         }
         self.write_timeline(commit, &recorded);
+        if let Some(write) = &commit.run {
+            self.runs.insert(write.event, write.run.clone());
+        }
+        if let Some(progress) = &commit.progress {
+            self.put_progress(commit.store, progress);
+        }
         Ok(Written::Committed)
     }
 

@@ -8,6 +8,7 @@
 //! | [`book`] | what is kept, and one batch of writes |
 //! | [`commit`] | one turn of a store |
 //! | [`stores`] | stores, accounts, tokens, kept answers |
+//! | [`tasks`] | tasks, when they are due, and their runs |
 //! | [`orders`], [`events`] | what is read |
 
 mod book;
@@ -15,6 +16,7 @@ mod commit;
 mod events;
 mod orders;
 mod stores;
+mod tasks;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,11 +27,11 @@ use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
 use self::book::Book;
 use super::{
-    AccountRow, Answer, Backlog, DeliveryKey, EventFilter, EventRow, Ledger, LedgerError,
-    OpenEvent, OrderFilter, Page, StoreBacklog, StoreListing, StoreRow, TimelineRow, TokenRow,
-    Write, Written,
+    AccountRow, Answer, Backlog, DeliveryKey, DueTask, EventFilter, EventRow, Ledger, LedgerError,
+    OpenEvent, OrderFilter, Page, Run, StoreBacklog, StoreListing, StoreRow, TaskRow, TimelineRow,
+    TokenRow, Write, Written,
 };
-use crate::domain::{AccountId, CartOrderId, Order, OrderId, Position, StoreId};
+use crate::domain::{AccountId, CartOrderId, Order, OrderId, Position, StoreId, Timestamp};
 
 /// The book in memory. It lives as long as the value does: a test that wants to see a restart
 /// keeps it and starts everything else anew.
@@ -206,6 +208,31 @@ impl Ledger for Memory {
         limit: usize,
     ) -> Result<Vec<StoreBacklog>, LedgerError> {
         Ok(self.read()?.backlogs(after, limit))
+    }
+
+    async fn due_tasks(&self, until: Timestamp, limit: usize) -> Result<Vec<DueTask>, LedgerError> {
+        Ok(self.read()?.due_tasks(until, limit))
+    }
+
+    async fn tasks(&self, store: StoreId) -> Result<Vec<TaskRow>, LedgerError> {
+        Ok(self.read()?.tasks_of(store))
+    }
+
+    async fn runs(&self, events: &[Position]) -> Result<Vec<(Position, Run)>, LedgerError> {
+        Ok(self.read()?.runs(events))
+    }
+
+    async fn told_since(
+        &self,
+        _: AccountId,
+        store: StoreId,
+        changes: &[(CartOrderId, Timestamp)],
+    ) -> Result<Vec<CartOrderId>, LedgerError> {
+        Ok(self.read()?.told_since(store, changes))
+    }
+
+    async fn misses(&self, store: StoreId, since: Timestamp) -> Result<u64, LedgerError> {
+        Ok(self.read()?.misses(store, since))
     }
 
     async fn store_listings(

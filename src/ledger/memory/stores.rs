@@ -3,10 +3,10 @@
 use std::ops::Bound::{Excluded, Unbounded};
 
 use super::book::{Book, KeptStore};
-use crate::domain::{AccountId, StoreId, Timestamp};
+use crate::domain::{AccountId, StoreId, Task, Timestamp};
 use crate::ledger::store::ANSWERS_KEPT;
 use crate::ledger::{
-    AccountRow, Answer, LedgerError, StoreListing, StoreRow, StoreTaken, TokenRow, Written,
+    AccountRow, Answer, LedgerError, StoreListing, StoreRow, StoreTaken, TaskRow, TokenRow, Written,
 };
 
 // === Writes ===
@@ -29,6 +29,8 @@ impl Book {
         let of_account = self.stores.values().filter(|kept| kept.row.account == row.account);
         let index = of_account.map(|kept| kept.row.index).max().unwrap_or(0) + 1;
         let row = StoreRow { id, index, version: 1, ..row.clone() };
+        let orders = TaskRow::new(Task::ImportOrders, row.created_at);
+        self.tasks.insert((id, Task::ImportOrders), orders);
         self.stores.insert(id, KeptStore { row, epoch: 0 });
         Ok(Written::StoreAdded { id, index })
     }

@@ -3,7 +3,7 @@
 use sqlx::{Connection, SqliteConnection};
 
 use super::failure::failed;
-use super::{commit, journal, stores};
+use super::{commit, journal, stores, tasks};
 use crate::ledger::{LedgerError, Write, Written};
 
 /// What failed: it decides whether the connection can be used again.
@@ -92,6 +92,8 @@ async fn one(
         }
         Write::AddToken(token) => stores::add_token(connection, token).await,
         Write::RevokeToken { id, at } => stores::revoke_token(connection, *id, *at).await,
+        Write::StartTask(start) => tasks::start(connection, position, start).await,
+        Write::SetTask(settings) => tasks::set(connection, settings).await,
         Write::KeepAnswer(answer) => stores::keep_answer(connection, answer).await,
     }
 }

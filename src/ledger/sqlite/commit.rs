@@ -7,6 +7,7 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 use super::failure::failed;
 use super::journal::{self, Fresh, chunks, lists};
 use super::row::{OrderDoc, corrupt, document};
+use super::tasks;
 use crate::domain::{HeldBack, Order, Position, StoreId};
 use crate::ledger::term::terms;
 use crate::ledger::{
@@ -35,6 +36,12 @@ pub(super) async fn apply(
     request(connection, position, commit).await?;
     put_orders(connection, commit, &present).await?;
     write_timeline(connection, commit, &recorded).await?;
+    if let Some(run) = &commit.run {
+        tasks::put_run(connection, commit.store, run).await?;
+    }
+    if let Some(progress) = &commit.progress {
+        tasks::put_progress(connection, commit.store, progress).await?;
+    }
     Ok(Written::Committed)
 }
 
@@ -256,7 +263,8 @@ async fn put_orders(
     for chunk in chunks(&kept) {
         let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
             "INSERT INTO orders (account_id, number, status, held_back, flags, created_at, \
-             updated_at, row_version, doc, terms, revision_since, store_id, cart_order_id) ",
+             updated_at, row_version, doc, terms, revision_since, missed_at, store_id, \
+             cart_order_id) ",
         );
         query.push_values(chunk, |mut row, Kept { order, doc, terms }| {
             row.push_bind(commit.account.0)
@@ -270,6 +278,7 @@ async fn put_orders(
                 .push_bind(doc.as_str())
                 .push_bind(terms.as_str())
                 .push_bind(order.cart_side.open_since.map(|since| since.0))
+                .push_bind(order.guard.missed.map(|missed| missed.at.0))
                 .push_bind(commit.store.0)
                 .push_bind(order.id.cart.0.as_str());
         });
@@ -279,7 +288,7 @@ async fn put_orders(
              flags = excluded.flags, created_at = excluded.created_at, \
              updated_at = excluded.updated_at, row_version = excluded.row_version, \
              doc = excluded.doc, terms = excluded.terms, \
-             revision_since = excluded.revision_since",
+             revision_since = excluded.revision_since, missed_at = excluded.missed_at",
         );
         query.build().execute(&mut *connection).await.map_err(failed)?;
     }

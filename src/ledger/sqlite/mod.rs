@@ -9,6 +9,7 @@
 //! | [`commit`] | one turn of a store, checked and applied |
 //! | [`row`] | rows to values |
 //! | [`orders`], [`events`], [`stores`] | what is read |
+//! | [`tasks`] | tasks, when they are due, and their runs |
 //! | [`failure`] | SQLite's errors by what the caller can do |
 
 mod batch;
@@ -21,6 +22,7 @@ mod open;
 mod orders;
 mod row;
 mod stores;
+mod tasks;
 
 use async_trait::async_trait;
 use sqlx::{Connection, SqliteConnection, SqlitePool};
@@ -31,11 +33,11 @@ use self::checkpoint::{Checkpointer, Log};
 use self::failure::failed;
 pub use self::open::SqliteOptions;
 use super::{
-    AccountRow, Answer, Backlog, DeliveryKey, EventFilter, EventRow, Ledger, LedgerError,
-    OpenEvent, OrderFilter, Page, StoreBacklog, StoreListing, StoreRow, TimelineRow, TokenRow,
-    Write, Written,
+    AccountRow, Answer, Backlog, DeliveryKey, DueTask, EventFilter, EventRow, Ledger, LedgerError,
+    OpenEvent, OrderFilter, Page, Run, StoreBacklog, StoreListing, StoreRow, TaskRow, TimelineRow,
+    TokenRow, Write, Written,
 };
-use crate::domain::{AccountId, CartOrderId, Order, OrderId, Position, StoreId};
+use crate::domain::{AccountId, CartOrderId, Order, OrderId, Position, StoreId, Timestamp};
 
 /// The book in a file.
 pub struct Sqlite {
@@ -174,6 +176,31 @@ impl Ledger for Sqlite {
         limit: usize,
     ) -> Result<Vec<StoreBacklog>, LedgerError> {
         events::backlogs(&self.readers, after, limit).await
+    }
+
+    async fn due_tasks(&self, until: Timestamp, limit: usize) -> Result<Vec<DueTask>, LedgerError> {
+        tasks::due(&self.readers, until, limit).await
+    }
+
+    async fn tasks(&self, store: StoreId) -> Result<Vec<TaskRow>, LedgerError> {
+        tasks::of_store(&self.readers, store).await
+    }
+
+    async fn runs(&self, events: &[Position]) -> Result<Vec<(Position, Run)>, LedgerError> {
+        tasks::runs(&self.readers, events).await
+    }
+
+    async fn told_since(
+        &self,
+        account: AccountId,
+        store: StoreId,
+        changes: &[(CartOrderId, Timestamp)],
+    ) -> Result<Vec<CartOrderId>, LedgerError> {
+        tasks::told_since(&self.readers, account, store, changes).await
+    }
+
+    async fn misses(&self, store: StoreId, since: Timestamp) -> Result<u64, LedgerError> {
+        tasks::misses(&self.readers, store, since).await
     }
 
     async fn store_listings(

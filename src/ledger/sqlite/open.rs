@@ -14,8 +14,11 @@ use crate::domain::Timestamp;
 use crate::ledger::LedgerError;
 
 /// Each takes the schema one version up. Never changed once released.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_book.sql"), include_str!("migrations/0002_revisions.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_book.sql"),
+    include_str!("migrations/0002_revisions.sql"),
+    include_str!("migrations/0003_tasks.sql"),
+];
 
 /// Larger pages mean fewer of them to log per transaction for bodies and orders.
 pub(super) const PAGE_BYTES: u32 = 8192;

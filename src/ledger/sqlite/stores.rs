@@ -6,10 +6,12 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::failure::failed;
 use super::row::{corrupt, count, document, get};
-use crate::domain::{AccountId, ChannelKind, StoreId, Timestamp};
+use super::tasks;
+use crate::domain::{AccountId, ChannelKind, StoreId, Task, Timestamp};
 use crate::ledger::store::ANSWERS_KEPT;
 use crate::ledger::{
-    AccountRow, Answer, LedgerError, Role, StoreListing, StoreRow, StoreTaken, TokenRow, Written,
+    AccountRow, Answer, LedgerError, Role, StoreListing, StoreRow, StoreTaken, TaskRow, TokenRow,
+    Written,
 };
 
 // === Writes ===
@@ -58,10 +60,12 @@ pub(super) async fn add(
     .bind(row.token_due.map(|at| at.0))
     .bind(document(&row.health)?)
     .bind(row.created_at.0)
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await
     .map_err(failed)?;
     let (id, index) = (get(&added, "id")?, get(&added, "number")?);
+    let orders = TaskRow::new(Task::ImportOrders, row.created_at);
+    tasks::add(connection, StoreId(id), &orders).await?;
     Ok(Written::StoreAdded { id: StoreId(id), index: count(index) })
 }
 

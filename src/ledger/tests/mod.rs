@@ -8,6 +8,7 @@ mod memory;
 mod orders;
 mod property;
 mod stores;
+mod tasks;
 mod world;
 
 use world::{Backend, World, commit, entry, event, order, recorded, row};

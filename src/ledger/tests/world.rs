@@ -207,6 +207,8 @@ pub(super) fn commit(store: StoreId) -> Commit {
         requests: Vec::new(),
         orders: Vec::new(),
         timeline: Vec::new(),
+        run: None,
+        progress: None,
     }
 }
 

@@ -9,9 +9,9 @@ use crate::domain::{
     AccountId, CartOrderId, ChannelKind, Order, OrderId, Position, Rules, StoreId, Timestamp,
 };
 use crate::ledger::{
-    AccountRow, Answer, Backlog, DeliveryKey, EventFilter, EventRow, Ledger, LedgerError,
-    OpenEvent, OrderFilter, Page, StoreBacklog, StoreHealth, StoreListing, StoreRow, TimelineRow,
-    TokenRow, Write, Written,
+    AccountRow, Answer, Backlog, DeliveryKey, DueTask, EventFilter, EventRow, Ledger, LedgerError,
+    OpenEvent, OrderFilter, Page, Run, StoreBacklog, StoreHealth, StoreListing, StoreRow, TaskRow,
+    TimelineRow, TokenRow, Write, Written,
 };
 
 /// Answers about stores; everything else is an error.
@@ -106,6 +106,31 @@ impl Ledger for StoresOnly {
     }
 
     async fn backlogs(&self, _: StoreId, _: usize) -> Result<Vec<StoreBacklog>, LedgerError> {
+        missing()
+    }
+
+    async fn due_tasks(&self, _: Timestamp, _: usize) -> Result<Vec<DueTask>, LedgerError> {
+        missing()
+    }
+
+    async fn tasks(&self, _: StoreId) -> Result<Vec<TaskRow>, LedgerError> {
+        missing()
+    }
+
+    async fn runs(&self, _: &[Position]) -> Result<Vec<(Position, Run)>, LedgerError> {
+        missing()
+    }
+
+    async fn told_since(
+        &self,
+        _: AccountId,
+        _: StoreId,
+        _: &[(CartOrderId, Timestamp)],
+    ) -> Result<Vec<CartOrderId>, LedgerError> {
+        missing()
+    }
+
+    async fn misses(&self, _: StoreId, _: Timestamp) -> Result<u64, LedgerError> {
         missing()
     }
 

@@ -154,6 +154,8 @@ async fn s3_journaling_and_closing_look_rows_up_by_key() {
         requests: Vec::new(),
         orders: Vec::new(),
         timeline: Vec::new(),
+        run: None,
+        progress: None,
     };
     let found = plan_of(&ledger, &commit::move_query(&turn, &turn.closes)).await;
     assert!(is_look_ups(&found), "{found}");
