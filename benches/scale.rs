@@ -155,7 +155,9 @@ async fn book(folder: &Path, size: Size) {
     for some in stores.chunks(BATCH) {
         let batch: Vec<Write> = some
             .iter()
-            .map(|n| Write::AddStore(Box::new(NewStore { row: store(&directory, *n) })))
+            .map(|n| {
+                Write::AddStore(Box::new(NewStore { row: store(&directory, *n), first_run: NOW }))
+            })
             .collect();
         ledger.write(&batch).await.unwrap();
     }

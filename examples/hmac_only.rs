@@ -40,6 +40,7 @@ async fn serve(runtime: &tokio::runtime::Runtime) {
             let (slug, secret) = argument.split_once('=')?;
             Some(Write::AddStore(Box::new(NewStore {
                 row: store(&directory, slug, secret, &clock),
+                first_run: clock.now(),
             })))
         })
         .collect();

@@ -37,6 +37,7 @@ mod facts;
 pub mod handle;
 pub mod resources;
 pub mod root;
+mod runs;
 mod store;
 pub mod stores;
 pub mod supervise;

@@ -70,6 +70,12 @@ pub struct StoreSettings {
     pub vital_period: Duration,
     /// Where carts reach the public listener, without a slash at the end.
     pub public_url: Option<String>,
+    /// How often a task runs whose store does not choose (R4).
+    pub autosync: Duration,
+    /// A change this much older than a poll, of which no webhook told, is a miss (R41).
+    pub miss_after: Duration,
+    /// How far lists of carts lag behind their writes (R42).
+    pub list_lag: Duration,
 }
 
 impl Resources {

@@ -112,7 +112,7 @@ impl Actors {
         for (store, due) in directory.token_dues() {
             timer.wake_at(store, due);
         }
-        let sweep_every = settings.sweep_every;
+        let (sweep_every, autosync) = (settings.sweep_every, settings.autosync);
         let resources = Resources {
             ledger: Arc::clone(&ledger),
             writer: writer.clone(),
@@ -134,7 +134,9 @@ impl Actors {
             stores: stores.clone(),
             ledger,
             clock,
+            writer: writer.clone(),
             sweep_every,
+            autosync,
         };
         let made = vital.start("timer", move |up| Timer::new(parts, up.clone()))?;
         stats.push(("timer", made.stats));

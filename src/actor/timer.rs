@@ -1,4 +1,4 @@
-//! The actor that knows what is due when: one entry per store, the earliest.
+//! The actor that knows what is due when: wake-ups, one entry per store, the earliest; and runs.
 //!
 //! Everything due later is a row in the ledger; an entry here only saves looking. The sweep looks
 //! all the same, every few seconds, so that no lost wake-up can lose work.
@@ -12,8 +12,10 @@ use actix::prelude::*;
 use tokio::sync::Notify;
 use tracing::warn;
 
+use crate::actor::runs::Runs;
 use crate::actor::stores::StoresHandle;
 use crate::actor::supervise::SupervisorCtx;
+use crate::actor::writer::WriterHandle;
 use crate::clock::Clock;
 use crate::domain::{StoreId, Timestamp};
 use crate::ledger::Ledger;
@@ -132,7 +134,10 @@ pub(super) struct TimerParts {
     pub(super) stores: StoresHandle,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) clock: Clock,
+    pub(super) writer: WriterHandle,
     pub(super) sweep_every: Duration,
+    /// How often a task runs whose store does not choose.
+    pub(super) autosync: Duration,
 }
 
 /// The timer actor. Its only state is shared, so a restart begins where it stood.
@@ -164,20 +169,27 @@ impl Supervised for Timer {
 async fn run(parts: TimerParts) {
     let clock = &parts.clock;
     let mut sweep_at = clock.now();
+    let mut runs = Runs::new(parts.clone(), sweep_at);
     while !parts.handle.is_stopped() {
         let now = clock.now();
         parts.handle.shared.turned_at.store(now.0, Ordering::Relaxed);
         for store in parts.handle.dues(|dues| dues.take_due(now)) {
             parts.stores.nudge(store);
         }
-        if now >= sweep_at {
+        let set_back = sweep_at > now.plus(parts.sweep_every);
+        if now >= sweep_at || set_back {
             sweep_at = now.plus(parts.sweep_every);
             if let Err(error) = sweep(&parts, now).await {
                 warn!(%error, "the journal could not be swept; the next sweep tries again");
             }
         }
+        if let Err(error) = runs.begin_due(now).await {
+            warn!(%error, "runs that are due could not be begun; they are tried again");
+        }
         let next = parts.handle.dues(|dues| dues.next());
-        let wait = next.map_or(sweep_at, |due| due.min(sweep_at)).since(clock.now());
+        let next = [Some(sweep_at), Some(runs.look_at()), next].into_iter().flatten().min();
+        // The clock may be set meanwhile: no wait is longer than the time between two sweeps.
+        let wait = next.unwrap_or(sweep_at).since(clock.now()).min(parts.sweep_every);
         tokio::select! {
             () = tokio::time::sleep(wait.max(SHORTEST)) => {}
             () = parts.handle.shared.earlier.notified() => {}

@@ -219,6 +219,12 @@ pub trait Channel: Send + Sync + 'static {
     /// Reads a body by its topic. Total: every input has an answer, none panics (I3).
     fn decode(&self, topic: &str, body: &[u8]) -> Decoded;
 
+    /// Whether deliveries carry the order as it was, so that one of them proves one version told.
+    /// Otherwise each only says that the order changed at some time before (R41).
+    fn tells_versions(&self) -> bool {
+        true
+    }
+
     /// Every topic whose deliveries this channel knows, for looking up a delivery id (R48).
     fn known_topics(&self) -> &'static [&'static str];
 

@@ -10,8 +10,6 @@ pub(super) enum Command {
     Backup(Anything),
     /// Not in this build yet: restore a backup.
     Restore(Anything),
-    /// Not in this build yet: run tasks once.
-    Sync(Anything),
     /// Not in this build yet: products and stock.
     Product(Anything),
 }
@@ -27,7 +25,6 @@ pub(super) fn run(command: &Command) -> Result<Exit, CliError> {
     let name = match command {
         Command::Backup(_) => "backup",
         Command::Restore(_) => "restore",
-        Command::Sync(_) => "sync",
         Command::Product(_) => "product",
     };
     Err(refuse(name))

@@ -107,6 +107,8 @@ enum Command {
     Runs(task::Runs),
     /// Schedules of a store.
     Autosync(task::Autosync),
+    /// Runs tasks of a store once, now.
+    Sync(task::Sync),
     /// What only a person can mend, worst first.
     Attention,
     /// Tokens for people and tools.
@@ -167,6 +169,7 @@ fn ask(command: Command, global: &Global) -> Result<Exit, CliError> {
             Command::Events(command) => events::run(command, global).await,
             Command::Runs(command) => task::runs(command, global).await,
             Command::Autosync(args) => task::autosync(args, global).await,
+            Command::Sync(args) => task::sync(args, global).await,
             Command::Attention => attention::run(global).await,
             Command::Token(command) => token::run(command, global).await,
             Command::Simulate(args) => simulate::run(args, global).await,

@@ -340,5 +340,8 @@ fn store_settings(config: &Config) -> StoreSettings {
         vital_restarts: supervision.vital_restarts,
         vital_period: supervision.vital_period,
         public_url: config.public.url.clone(),
+        autosync: config.autosync.interval,
+        miss_after: config.autosync.miss_after,
+        list_lag: config.autosync.list_lag,
     }
 }

@@ -9,7 +9,7 @@ use super::time::Timestamp;
 
 /// A poll reads again what changed so shortly before its watermark: carts tell whole seconds, and
 /// their lists lag.
-const OVERLAP: Duration = Duration::from_mins(5);
+const OVERLAP: Duration = Duration::from_mins(10);
 /// Orders remembered that could not be read; the mark cannot pass any of them, so more of them
 /// change nothing but who is named.
 const UNREAD: usize = 100;
@@ -17,12 +17,12 @@ const UNREAD: usize = 100;
 /// An order that a poll could not read or apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unread {
-    /// Which.
-    pub cart_order_id: CartOrderId,
+    /// Which, as far as that could be read.
+    pub cart_order_id: Option<CartOrderId>,
     /// When it changed, as far as that could be read.
     pub changed_at: Option<Timestamp>,
-    /// The event that keeps it.
-    pub event: Position,
+    /// The run that met it last.
+    pub run: Position,
 }
 
 /// What polls of a store's orders have reached.
@@ -40,14 +40,21 @@ pub struct Progress {
     pub connected: bool,
     /// Misses that the last scheduled poll found.
     pub missed: u32,
-    /// When the last poll that reached its end began.
+    /// When the first of them changed, by the cart's clock.
+    pub missed_since: Option<Timestamp>,
+    /// When the last poll that reached its end began, by the cart's clock.
     pub last_began: Option<Timestamp>,
+    /// Why the last poll came to nothing; `None`: it reached its end.
+    pub trouble: Option<String>,
 }
 
 impl Progress {
-    /// From where the next poll reads; `None`: from the beginning.
+    /// From where the next poll reads, so that it meets again what could not be read; `None`: from
+    /// the beginning.
     pub fn since(&self) -> Option<Timestamp> {
-        let held = self.unread.iter().filter_map(|unread| unread.changed_at).min();
+        // One whose change cannot be read has changed after the mark.
+        let place = |unread: &Unread| unread.changed_at.or(self.complete_up_to);
+        let held = self.unread.iter().filter_map(place).min();
         let from = self.watermark.map(|mark| held.map_or(mark, |held| mark.min(held)));
         from.map(|from| from.minus(OVERLAP))
     }
@@ -57,18 +64,31 @@ impl Progress {
         self.watermark = self.watermark.max(Some(newest));
     }
 
-    /// An order could not be read or applied.
-    pub fn missing(&mut self, unread: Unread) {
-        self.unread.retain(|known| known.cart_order_id != unread.cart_order_id);
+    /// An order could not be read or applied. `true`: this state of it was not known for that.
+    pub fn missing(&mut self, unread: Unread) -> bool {
+        let same = |known: &Unread| known.cart_order_id == unread.cart_order_id;
+        let state = |known: &Unread| known.changed_at == unread.changed_at;
+        let fresh = !self.unread.iter().any(|known| same(known) && state(known));
+        self.unread.retain(|known| !same(known));
         self.unread.push(unread);
         self.unread.sort_by_key(|unread| unread.changed_at);
         self.unread.truncate(UNREAD);
+        fresh
     }
 
-    /// A poll that began then, by the cart's clock, reached its end. Lists of the cart lag by `lag`.
-    pub fn finished(&mut self, began: Timestamp, lag: Duration) {
+    /// An order was read and applied.
+    pub fn read(&mut self, order: &CartOrderId) {
+        self.unread.retain(|unread| unread.cart_order_id.as_ref() != Some(order));
+    }
+
+    /// The poll of that run, which began then by the cart's clock, reached its end. Lists of the
+    /// cart lag by `lag`.
+    pub fn finished(&mut self, run: Position, began: Timestamp, lag: Duration) {
         self.connected = true;
         self.last_began = Some(began);
+        self.trouble = None;
+        // What it did not meet again is gone from the cart, or has become readable.
+        self.unread.retain(|unread| unread.run == run);
         // One whose change cannot be read may have changed at any time since the mark.
         if self.unread.iter().any(|unread| unread.changed_at.is_none()) {
             return;
@@ -79,9 +99,9 @@ impl Progress {
         self.complete_up_to = self.complete_up_to.max(Some(held.map_or(seen, |at| at.min(seen))));
     }
 
-    /// The order that holds the mark.
+    /// The order that holds the mark, or is named beside it: the first that could not be read.
     pub fn held_by(&self) -> Option<&CartOrderId> {
-        self.unread.first().map(|unread| &unread.cart_order_id)
+        self.unread.iter().find_map(|unread| unread.cart_order_id.as_ref())
     }
 }
 
@@ -95,16 +115,18 @@ mod tests {
         Timestamp::from_seconds(1_700_000_000 + second)
     }
 
+    const RUN: Position = Position(1);
+
     fn unread(id: &str, changed_at: Option<Timestamp>) -> Unread {
-        Unread { cart_order_id: CartOrderId(id.to_owned()), changed_at, event: Position(1) }
+        Unread { cart_order_id: Some(CartOrderId(id.to_owned())), changed_at, run: RUN }
     }
 
     #[test]
     fn r42_a_quiet_store_is_complete_up_to_its_last_poll() {
         let mut progress = Progress::default();
-        progress.finished(at(0), LAG);
+        progress.finished(RUN, at(0), LAG);
         assert_eq!(progress.complete_up_to, Some(at(-60)));
-        progress.finished(at(3600), LAG);
+        progress.finished(RUN, at(3600), LAG);
         assert_eq!(progress.complete_up_to, Some(at(3540)));
         assert_eq!((progress.since(), progress.connected), (None, true));
     }
@@ -112,37 +134,58 @@ mod tests {
     #[test]
     fn r42_an_order_that_cannot_be_read_holds_the_mark_and_is_named() {
         let mut progress = Progress::default();
-        progress.missing(unread("7", Some(at(100))));
-        progress.finished(at(3600), LAG);
+        assert!(progress.missing(unread("7", Some(at(100)))));
+        assert!(!progress.missing(unread("7", Some(at(100)))), "the same state once more");
+        progress.finished(RUN, at(3600), LAG);
         assert_eq!(progress.complete_up_to, Some(Timestamp(at(100).0 - 1)));
         assert_eq!(progress.held_by().map(CartOrderId::as_str), Some("7"));
+        assert!(progress.missing(unread("7", Some(at(200)))), "another state of it");
+        progress.finished(RUN, at(5400), LAG);
+        assert_eq!(progress.complete_up_to, Some(Timestamp(at(200).0 - 1)));
         // Read after all, it holds nothing any more.
-        progress.unread.clear();
-        progress.finished(at(7200), LAG);
-        assert_eq!(progress.complete_up_to, Some(at(7140)));
+        progress.read(&CartOrderId("7".to_owned()));
+        progress.finished(RUN, at(7200), LAG);
+        assert_eq!((progress.complete_up_to, progress.held_by()), (Some(at(7140)), None));
+    }
+
+    #[test]
+    fn r42_an_unreadable_order_that_is_gone_from_the_cart_holds_nothing() {
+        let mut progress = Progress::default();
+        progress.missing(unread("7", Some(at(100))));
+        progress.finished(RUN, at(3600), LAG);
+        progress.finished(Position(2), at(7200), LAG);
+        assert_eq!((progress.complete_up_to, progress.held_by()), (Some(at(7140)), None));
     }
 
     #[test]
     fn r42_the_mark_never_moves_back() {
         let mut progress = Progress::default();
-        progress.finished(at(3600), LAG);
+        progress.finished(RUN, at(3600), LAG);
         progress.missing(unread("7", Some(at(100))));
-        progress.finished(at(7200), LAG);
+        progress.finished(RUN, at(7200), LAG);
         assert_eq!(progress.complete_up_to, Some(at(3540)), "older than the mark: named beside it");
-        progress.finished(at(10), LAG);
+        assert_eq!(progress.held_by().map(CartOrderId::as_str), Some("7"));
+        progress.finished(RUN, at(10), LAG);
         assert_eq!(progress.complete_up_to, Some(at(3540)), "a clock that was set back");
         progress.missing(unread("8", None));
-        progress.finished(at(9000), LAG);
+        progress.finished(RUN, at(9000), LAG);
         assert_eq!(progress.complete_up_to, Some(at(3540)), "it may have changed at any time");
     }
 
     #[test]
     fn r40_the_next_poll_reads_from_the_watermark_minus_an_overlap() {
         let mut progress = Progress::default();
-        progress.reached(at(100));
+        progress.reached(at(5000));
         progress.reached(at(50));
-        assert_eq!(progress.since(), Some(at(100).minus(OVERLAP)));
-        progress.missing(unread("7", Some(at(20))));
-        assert_eq!(progress.since(), Some(at(20).minus(OVERLAP)), "what could not be read, again");
+        assert_eq!(progress.since(), Some(at(5000).minus(OVERLAP)));
+        progress.missing(unread("7", Some(at(2000))));
+        assert_eq!(
+            progress.since(),
+            Some(at(2000).minus(OVERLAP)),
+            "what could not be read, again"
+        );
+        progress.complete_up_to = Some(at(1000));
+        progress.missing(unread("8", None));
+        assert_eq!(progress.since(), Some(at(1000).minus(OVERLAP)), "it changed after the mark");
     }
 }

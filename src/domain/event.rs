@@ -151,6 +151,10 @@ pub mod reason {
     pub const CRASHED: &str = "crashed";
     /// Webhook of an app's life (uninstall, scopes, redaction): needs a confirmation first (R55).
     pub const NEEDS_CONFIRMATION: &str = "needs_confirmation";
+    /// A run came to nothing; the next one goes on from where it stood (R6).
+    pub const RUN_FAILED: &str = "run_failed";
+    /// A person ended the run (R6).
+    pub const CANCELLED: &str = "cancelled";
     /// One fetch answered this and other events of the order at once.
     pub const COALESCED: &str = "coalesced";
 
@@ -191,6 +195,8 @@ pub mod reason {
             REFUSED_BY_CART => "The cart refused the request.",
             CRASHED => "Working on this event crashed three times.",
             NEEDS_CONFIRMATION => "It takes effect only after a confirmation.",
+            RUN_FAILED => "The run failed; the next one goes on from where it stood.",
+            CANCELLED => "A person cancelled the run.",
             COALESCED => "One read of the order answered this event too.",
             _ => {
                 return super::super::HeldBack::parse(code).map(|held| match held {

@@ -100,8 +100,8 @@ pub struct Recorded {
     pub state: EventState,
     /// Why, as a code.
     pub reason: Option<String>,
-    /// The order it is about.
-    pub cart_order_id: CartOrderId,
+    /// The order it is about, as far as that could be read.
+    pub cart_order_id: Option<CartOrderId>,
     /// JSON of the canonical sighting or of the command.
     pub body: Body,
     /// When it was read or asked.

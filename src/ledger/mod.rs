@@ -41,10 +41,11 @@ pub use store::{
     StoreListing, StoreRow, StoreTaken, TokenRow,
 };
 pub use task::{
-    Autosync, DueTask, Run, RunWrite, StartTask, TaskProgress, TaskRow, TaskSettings, Trigger,
+    Autosync, Due, DueTask, POLL, Run, RunWrite, StartTask, TaskProgress, TaskRow, TaskSettings,
+    Trigger,
 };
 
-use crate::domain::{AccountId, CartOrderId, Order, OrderId, Position, StoreId, Timestamp};
+use crate::domain::{AccountId, CartOrderId, Order, OrderId, Position, StoreId, Task, Timestamp};
 
 /// One thing to write. Applied in the order given.
 #[derive(Debug, Clone)]
@@ -84,8 +85,17 @@ pub enum Write {
         /// When.
         at: Timestamp,
     },
-    /// Begins the run of a due task.
+    /// Begins a run of a task.
     StartTask(Box<StartTask>),
+    /// Moves the time that a task is due at; answered like a run that begins.
+    PutOff {
+        /// The store.
+        store: StoreId,
+        /// Which task.
+        task: Task,
+        /// From when to when.
+        due: Due,
+    },
     /// Changes the settings of a task.
     SetTask(TaskSettings),
     /// Keeps the answer to a request that carried an `Idempotency-Key`, for 24 h.
@@ -116,7 +126,7 @@ pub enum Written {
     /// To [`Write::AddStore`] and [`Write::UpdateStore`]: domain or slug belongs to another store.
     StoreTaken(StoreTaken),
     /// To [`Write::UpdateStore`]: somebody changed the row meanwhile, or there is none. To
-    /// [`Write::StartTask`]: the task is not due then any more.
+    /// [`Write::StartTask`] and [`Write::PutOff`]: the task is not due then any more.
     Moved,
     /// To [`Write::AddAccount`] and [`Write::AddToken`]: the new row's id.
     Added(i64),
@@ -177,8 +187,14 @@ pub trait Ledger: Send + Sync + 'static {
 
     // === Tasks and runs ===
 
-    /// Tasks due until then, the longest due first; of stores that are paused or disconnected none.
-    async fn due_tasks(&self, until: Timestamp, limit: usize) -> Result<Vec<DueTask>, LedgerError>;
+    /// Tasks due until then, the longest due first, those after `after`; of stores that are paused
+    /// or disconnected none.
+    async fn due_tasks(
+        &self,
+        after: Option<&DueTask>,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueTask>, LedgerError>;
 
     /// The tasks of a store that have ever been set; a new store has the one that imports orders.
     async fn tasks(&self, store: StoreId) -> Result<Vec<TaskRow>, LedgerError>;

@@ -145,7 +145,7 @@ pub struct StoreBacklog {
 /// How much work and trouble a store has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// Open events.
+    /// Open events; a run is none, it is work of our own.
     pub waiting: u64,
     /// When the oldest of them was received.
     pub oldest: Option<Timestamp>,

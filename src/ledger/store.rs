@@ -35,6 +35,8 @@ pub struct StoreListing {
 pub struct NewStore {
     /// The row; `id`, `index` and `version` in it are not looked at.
     pub row: StoreRow,
+    /// When its orders are read for the first time (R45).
+    pub first_run: Timestamp,
 }
 
 /// One connected cart (R1).

@@ -8,6 +8,10 @@ use serde_json::Value;
 use super::journal::NewEvent;
 use crate::domain::{AccountId, Position, Progress, StoreId, Task, Timestamp};
 
+/// The topic of what a run of [`Task::ImportOrders`] told of one order; the run itself has the name of
+/// its task.
+pub const POLL: &str = "poll";
+
 /// How often a task runs by itself (R4).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Autosync {
@@ -47,10 +51,10 @@ pub struct TaskRow {
 }
 
 impl TaskRow {
-    /// A task as a new store has it (R3). Its first run is due at once: it reads what is open.
-    pub fn new(task: Task, at: Timestamp) -> Self {
+    /// A task as a new store has it (R3). The first run, which reads what is open, is due at `first`.
+    pub fn new(task: Task, first: Timestamp) -> Self {
         let (instasync, autosync, next_due) = match task {
-            Task::ImportOrders => (true, Autosync::Default, Some(at)),
+            Task::ImportOrders => (true, Autosync::Default, Some(first)),
             Task::ImportProducts | Task::WriteInventory => (false, Autosync::Off, None),
         };
         Self { task, instasync, autosync, next_due, progress: Progress::default() }
@@ -72,20 +76,28 @@ pub struct DueTask {
     pub autosync: Autosync,
 }
 
-/// Begins the run of a due task. Nothing happens if the task is not due at `due` any more; if a run
-/// of it has not ended yet, that one counts for this one too (R6).
+/// Begins a run of a task. If one has not ended yet, that one counts for this one too (R6); the
+/// answer names it as a duplicate.
 #[derive(Debug, Clone)]
 pub struct StartTask {
     /// The store.
     pub store: StoreId,
     /// Which task.
     pub task: Task,
-    /// When it was due.
-    pub due: Timestamp,
-    /// When it is due the next time.
-    pub next_due: Option<Timestamp>,
+    /// When it was due. Nothing happens if it is not due then any more. `None`: somebody asks for
+    /// it, whenever it is due.
+    pub due: Option<Due>,
     /// The event that the run becomes.
     pub event: NewEvent,
+}
+
+/// A due time that a run takes away, and the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// When it was due.
+    pub at: Timestamp,
+    /// When it is due the next time.
+    pub next: Option<Timestamp>,
 }
 
 /// The settings of a task, and when it is due under them; what its runs have reached stays.
@@ -167,6 +179,8 @@ pub struct Run {
     pub repaired: u32,
     /// What webhooks should have told of long before (R41).
     pub missed: u32,
+    /// When the first of them changed, by the cart's clock.
+    pub missed_since: Option<Timestamp>,
     /// How many could not be read or applied.
     pub failed: u32,
     /// Why it failed, or what keeps it waiting.

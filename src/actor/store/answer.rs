@@ -2,30 +2,38 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::call::{Answer, Called, InFlight, rest_after};
-use super::draft::Draft;
+use super::draft::{Draft, json};
 use super::pending::{Dirty, Waiting};
+use super::poll::{Answered, PageOfRun, PollBody};
 use super::turn::{Turn, TurnFailed};
 use crate::actor::handle::AskError;
 use crate::channel::{ChannelError, OrderRef};
 use crate::domain::event::reason;
 use crate::domain::{
-    By, CartOrderId, Decision, EventState, Input, Position, Sighting, Source, Timestamp, backoff,
+    By, CartOrderId, Decision, EventState, Input, Position, Sighting, Source, Task, Timestamp,
+    backoff,
 };
-use crate::ledger::{Body, Retry};
+use crate::ledger::{Body, Connection, Retry, StartTask, Trigger, Write};
 
 /// What is left to do after an answer was worked in.
 pub(super) enum After {
     /// The connection was checked, or cannot be for that reason; its events are closed, and these
     /// people wait to hear of it.
-    Checked { askers: Askers, trouble: Option<String> },
+    Checked {
+        askers: Askers,
+        trouble: Option<String>,
+        /// A run stands in the journal that reads what webhooks did not tell meanwhile.
+        backfill: bool,
+    },
     /// It could not be checked, for that reason, and has to be tried again.
     CheckAgain { events: Vec<Position>, askers: Askers, outage: String },
     /// Orders were read.
     Read(Vec<(OrderRef, Left)>),
+    /// A page of a run is here, or the reason why not.
+    Page(PageOfRun, Answered),
     /// Nothing.
     Nothing,
 }
@@ -50,15 +58,27 @@ pub(super) async fn work_in(
 ) -> Result<After, TurnFailed> {
     match call {
         InFlight::Renew => Ok(After::Nothing),
+        InFlight::Page(call) => {
+            let page = called.answer.and_then(|answer| match answer {
+                Answer::Page(page) => Ok(page),
+                _ => Err(ChannelError::Protocol("no list".to_owned())),
+            });
+            let Called { sent_at, cart_sent_at, .. } = called;
+            Ok(After::Page(call, Answered { sent_at, cart_sent_at, page }))
+        }
         InFlight::Check { events, askers } => {
             if let Err(error) = &called.answer
                 && error.is_outage()
             {
                 return Ok(After::CheckAgain { events, askers, outage: error.to_string() });
             }
+            let backfill = leaves_a_gap(turn, &called.answer);
             let trouble = called.answer.err().map(|error| error.to_string());
             checked(turn, &events).await?;
-            Ok(After::Checked { askers, trouble })
+            if backfill {
+                read_the_gap(turn).await?;
+            }
+            Ok(After::Checked { askers, trouble, backfill })
         }
         InFlight::Read(orders) => read(turn, orders, called, failures).await.map(After::Read),
     }
@@ -72,6 +92,25 @@ async fn checked(turn: &Turn, events: &[Position]) -> Result<(), TurnFailed> {
         draft.close(*position, EventState::Done, None, None);
     }
     finish(turn, draft).await
+}
+
+/// Whether webhooks may have been lost before this check, or calls could not be made (R43, R47). The
+/// first check of a connection is followed by the first run anyway.
+fn leaves_a_gap(turn: &Turn, answer: &Result<Answer, ChannelError>) -> bool {
+    let Ok(Answer::Checked(now)) = answer else { return false };
+    let before = &turn.store.health;
+    before.checked_at.is_some() && (now.repaired || before.connection == Connection::Reconnect)
+}
+
+/// Asks for a run that reads from where the last one has read to, unless one has not ended: that one
+/// does it too.
+async fn read_the_gap(turn: &Turn) -> Result<(), TurnFailed> {
+    let (account, store) = (turn.store.account, turn.store.id);
+    let body = PollBody { trigger: Trigger::Repair, since: None };
+    let event = body.event(account, store, turn.resources.clock.now(), None);
+    let start = StartTask { store, task: Task::ImportOrders, due: None, event };
+    turn.resources.writer.write(Write::StartTask(Box::new(start))).await?;
+    Ok(())
 }
 
 /// Works the answer to one read in, of one order or of a list, as one commit.
@@ -309,9 +348,4 @@ fn by(turn: &Turn, events: &[Waiting]) -> By {
         Some(name) if person => By::Person(name),
         _ => By::Cart(turn.store.channel),
     }
-}
-
-fn json(value: &impl Serialize) -> Body {
-    let text = serde_json::to_vec(value);
-    text.expect("invariant: sightings are plain data, which always serialises").into()
 }

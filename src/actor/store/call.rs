@@ -6,11 +6,14 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
-use super::connect::{self, Checked};
+use super::connect::{self, Checked, Hooks};
 use super::pending::Dirty;
+use super::poll::PageOfRun;
 use crate::actor::handle::AskError;
 use crate::actor::resources::Resources;
-use crate::channel::{Access, Budget, Channel, ChannelError, Credentials, Meter, OrderRef, Token};
+use crate::channel::{
+    Access, Budget, Channel, ChannelError, Credentials, ListFrom, ListPage, Meter, OrderRef, Token,
+};
 use crate::domain::{CartOrderId, Position, Sighting, Timestamp};
 use crate::ledger::StoreRow;
 use crate::metrics::CartCode;
@@ -26,6 +29,8 @@ pub(super) enum Call {
     Check,
     /// A new token, before the old one ends.
     Renew,
+    /// A page of a list of orders.
+    Page(ListFrom),
 }
 
 /// The call that is being made, and who waits for it.
@@ -38,6 +43,8 @@ pub(super) enum InFlight {
     Check { events: Vec<Position>, askers: Vec<oneshot::Sender<Result<(), AskError>>> },
     /// The token is renewed.
     Renew,
+    /// A run reads a page of its list.
+    Page(PageOfRun),
 }
 
 impl InFlight {
@@ -52,6 +59,7 @@ impl InFlight {
             },
             Self::Check { .. } => Call::Check,
             Self::Renew => Call::Renew,
+            Self::Page(page) => Call::Page(page.from.clone()),
         }
     }
 }
@@ -72,6 +80,8 @@ pub(super) struct Called {
     pub(super) credentials: Vec<u8>,
     /// When it was sent: what was answered is at least as new as this.
     pub(super) sent_at: Timestamp,
+    /// The same instant by the cart's clock, or a little before, as far as the cart tells the time.
+    pub(super) cart_sent_at: Timestamp,
     /// What the cart said of its quota.
     pub(super) budget: Option<Budget>,
     pub(super) answer: Result<Answer, ChannelError>,
@@ -85,6 +95,7 @@ impl Called {
             token: None,
             credentials: Vec::new(),
             sent_at: Timestamp::default(),
+            cart_sent_at: Timestamp::default(),
             budget: None,
             answer,
         }
@@ -98,6 +109,7 @@ pub(super) enum Answer {
     Orders(Vec<Sighting>),
     Checked(Box<Checked>),
     Renewed,
+    Page(ListPage),
 }
 
 /// Makes calls for one store, with the credentials as they were when the call began.
@@ -105,6 +117,8 @@ pub(super) struct Caller {
     pub(super) resources: Arc<Resources>,
     pub(super) channel: Arc<dyn Channel>,
     pub(super) store: Arc<StoreRow>,
+    /// Webhooks serve the store (R3).
+    pub(super) instasync: bool,
     /// Where the channel notes the quota.
     pub(super) meter: Meter,
 }
@@ -116,10 +130,13 @@ impl Caller {
         let sent_at = self.resources.clock.now();
         let mut kept = None;
         let answer = self.try_call(&call, &mut kept).await;
+        let took = self.resources.clock.now().since(sent_at);
+        let cart_sent_at = self.meter.clock().map_or(sent_at, |answered| answered.minus(took));
         Called {
             token: kept,
             credentials: self.store.credentials.clone(),
             sent_at,
+            cart_sent_at,
             budget: self.meter.read(),
             answer,
         }
@@ -181,11 +198,13 @@ impl Caller {
             Call::List(ids) => self.channel.fetch_many(&access, ids).await.map(Answer::Orders),
             Call::Check => {
                 let url = self.resources.settings.public_url.as_deref();
-                connect::check(&*self.channel, &access, &self.store.slug, url)
+                let hooks = Hooks { slug: &self.store.slug, url, wanted: self.instasync };
+                connect::check(&*self.channel, &access, hooks)
                     .await
                     .map(|checked| Answer::Checked(Box::new(checked)))
             }
             Call::Renew => Ok(Answer::Renewed),
+            Call::Page(from) => self.channel.list_orders(&access, from).await.map(Answer::Page),
         };
         self.count(&answer);
         answer

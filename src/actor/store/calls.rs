@@ -13,6 +13,7 @@ use super::answer::{After, Left, work_in};
 use super::call::{Called, Caller, InFlight, rest_after};
 use super::learn::keep;
 use super::message::Continue;
+use super::poll::PageOfRun;
 use super::turn::Turn;
 use super::{Rest, Store};
 use crate::actor::handle::AskError;
@@ -27,6 +28,8 @@ const OUTAGE: u32 = 2;
 #[derive(Debug, Default)]
 pub(super) struct Flight {
     reads: usize,
+    /// A page of a run, never two at once.
+    page: bool,
     /// A check or a renewal: nothing else is called meanwhile, since it may change the credentials.
     alone: bool,
 }
@@ -37,17 +40,18 @@ impl Flight {
     }
 
     pub(super) fn count(&self) -> usize {
-        self.reads + usize::from(self.alone)
+        self.reads + usize::from(self.page) + usize::from(self.alone)
     }
 
     /// Whether another read may begin beside them.
     pub(super) fn has_room(&self, turn: &Turn) -> bool {
-        !self.alone && self.reads < turn.channel.calls_at_once().max(1)
+        !self.alone && self.reads + usize::from(self.page) < turn.channel.calls_at_once().max(1)
     }
 
     fn begin(&mut self, call: &InFlight) {
         match call {
             InFlight::Read(_) => self.reads += 1,
+            InFlight::Page(_) => self.page = true,
             InFlight::Check { .. } | InFlight::Renew => self.alone = true,
         }
     }
@@ -55,6 +59,7 @@ impl Flight {
     fn end(&mut self, call: &InFlight) {
         match call {
             InFlight::Read(_) => self.reads = self.reads.saturating_sub(1),
+            InFlight::Page(_) => self.page = false,
             InFlight::Check { .. } | InFlight::Renew => self.alone = false,
         }
     }
@@ -75,6 +80,7 @@ impl Store {
             resources: Arc::clone(&self.resources),
             channel: Arc::clone(&turn.channel),
             store: Arc::clone(&turn.store),
+            instasync: turn.instasync,
             meter: Meter::default(),
         };
         let task = tokio::spawn(caller.call(call.to_make()));
@@ -113,10 +119,21 @@ impl Store {
             return None;
         }
         let listed = self.pending.take_together(now, |due| turn.channel.together(due));
-        if listed.is_empty() {
-            return self.pending.take_due(now).map(|read| InFlight::Read(vec![read]));
+        if !listed.is_empty() {
+            return Some(InFlight::Read(listed));
         }
-        Some(InFlight::Read(listed))
+        if let Some(read) = self.pending.take_due(now) {
+            return Some(InFlight::Read(vec![read]));
+        }
+        // What webhooks ask for comes first (R46).
+        let page = self.wanted_page()?;
+        self.polls.front_mut()?.called();
+        Some(InFlight::Page(page))
+    }
+
+    /// The page that the foremost run wants to be asked for.
+    pub(super) fn wanted_page(&self) -> Option<PageOfRun> {
+        if self.flight.page { None } else { self.polls.front()?.wanted() }
     }
 
     /// Works an answer in, as a turn of its own.
@@ -131,7 +148,7 @@ impl Store {
         let failures = self.rest.failures;
         let reads: Vec<OrderRef> = match &call {
             InFlight::Read(orders) => orders.iter().map(|(order, _)| order.clone()).collect(),
-            InFlight::Check { .. } | InFlight::Renew => Vec::new(),
+            InFlight::Check { .. } | InFlight::Renew | InFlight::Page(_) => Vec::new(),
         };
         let busy = self.begin_turn();
         let work = async move {
@@ -177,7 +194,8 @@ impl Store {
 
     fn worked_in(&mut self, after: After, failures: u32) {
         match after {
-            After::Checked { askers, trouble } => {
+            After::Checked { askers, trouble, backfill } => {
+                self.more |= backfill;
                 let trouble = trouble.map(AskError::Unavailable);
                 let tell = self.connection().and_then(|()| trouble.map_or(Ok(()), Err));
                 for reply in askers {
@@ -206,6 +224,11 @@ impl Store {
                     }
                 }
                 self.entry.commits.notify_waiters();
+            }
+            After::Page(call, answered) => {
+                if let Some(poll) = self.polls.front_mut() {
+                    poll.answered(&call, answered);
+                }
             }
             After::Nothing => {}
         }

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use crate::actor::resources::Decided;
 use crate::domain::{
     By, CartOrderId, Command, Context, Decision, EventState, Input, Order, Position, Refusal,
     Sighting, Source, Timestamp, decide,
 };
 use crate::ledger::{
-    Body, Cause, Close, Commit, NewEntry, OrderWrite, Recorded, Request, Retry, StoreRow,
+    Body, Cause, Close, Commit, NewEntry, OrderWrite, POLL, Recorded, Request, Retry, RunWrite,
+    StoreRow, TaskProgress,
 };
 
 /// The build that decides, recorded with every event it closes.
@@ -29,6 +32,19 @@ struct Slot {
     order: Option<Order>,
     changed: bool,
     held_elsewhere: bool,
+}
+
+/// What a poll's sighting of an order came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Polled {
+    /// The order was not known.
+    New,
+    /// It was known in another state.
+    Changed,
+    /// It was known as it is, or newer.
+    Unchanged,
+    /// It cannot be applied, for that reason.
+    Refused(&'static str),
 }
 
 /// What is counted once the commit is durable.
@@ -110,13 +126,78 @@ impl<'a> Draft<'a> {
                 source: Source::Fetch,
                 state: decision.state,
                 reason: decision.reason.map(str::to_owned),
-                cart_order_id: id.clone(),
+                cart_order_id: Some(id.clone()),
                 body,
                 received_at: self.now,
                 by: person,
             });
         }
         Some(decision)
+    }
+
+    /// Decides what a poll tells of an order. It enters the journal as an event of its own if it
+    /// taught us anything; a state that is known leaves no trace.
+    pub(super) fn polled(
+        &mut self,
+        sighting: &Sighting,
+        read_at: Timestamp,
+        missed: bool,
+    ) -> Polled {
+        let id = &sighting.cart_order_id;
+        let cause = Cause::Recorded(self.commit.recorded.len());
+        let told = self.commit.timeline.len();
+        let (before, was_changed) = {
+            let slot = self.slot(id);
+            (slot.order.clone(), slot.changed)
+        };
+        let input = Input::Seen { sighting, source: Source::Poll, read_at };
+        let since = sighting.updated_at;
+        // Only what persons ask can be refused.
+        let Ok(decision) = self.decide_on(id, &input, By::Autosync, cause, since, missed) else {
+            return Polled::Unchanged;
+        };
+        if decision.state == EventState::SetAside {
+            return Polled::Refused(decision.reason.unwrap_or_default());
+        }
+        let version = |order: Option<&Order>| order.map(|order| order.guard.newest.updated_at);
+        let taught = self.commit.timeline.len() > told
+            || (decision.order.is_some()
+                && version(decision.order.as_ref()) != version(before.as_ref()));
+        if !taught {
+            // Nothing is written of it, not even that it was confirmed: every poll reads again what
+            // the one before has read.
+            self.outcomes.pop();
+            let slot = self.slot(id);
+            (slot.order, slot.changed) = (before, was_changed);
+            return Polled::Unchanged;
+        }
+        self.record(Recorded {
+            topic: POLL.to_owned(),
+            source: Source::Poll,
+            state: decision.state,
+            reason: decision.reason.map(str::to_owned),
+            cart_order_id: Some(id.clone()),
+            body: json(sighting),
+            received_at: self.now,
+            by: None,
+        });
+        if before.is_none() { Polled::New } else { Polled::Changed }
+    }
+
+    /// An input that enters the journal closed.
+    pub(super) fn record(&mut self, recorded: Recorded) {
+        self.commit.recorded.push(recorded);
+    }
+
+    /// The turn is a part of this run.
+    pub(super) fn run(&mut self, run: RunWrite, progress: TaskProgress) {
+        self.commit.run = Some(run);
+        self.commit.progress = Some(progress);
+    }
+
+    /// When the turn decides.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Examines a held-back order anew; it enters the journal if anything came of it.
@@ -133,7 +214,7 @@ impl<'a> Draft<'a> {
                 source: Source::Rules,
                 state: decision.state,
                 reason: decision.reason.map(str::to_owned),
-                cart_order_id: id.clone(),
+                cart_order_id: Some(id.clone()),
                 body: Body::pack(b"{}"),
                 received_at: self.now,
                 by: Some(by.to_owned()),
@@ -158,7 +239,7 @@ impl<'a> Draft<'a> {
             source: Source::Person,
             state: decision.state,
             reason: decision.reason.map(str::to_owned),
-            cart_order_id: id.clone(),
+            cart_order_id: Some(id.clone()),
             body: body.into(),
             received_at: self.now,
             by: Some(by.to_owned()),
@@ -257,4 +338,10 @@ impl<'a> Draft<'a> {
             held_elsewhere: false,
         })
     }
+}
+
+/// A value of ours as it is kept in the journal.
+pub(super) fn json(value: &impl Serialize) -> Body {
+    let text = serde_json::to_vec(value);
+    text.expect("invariant: sightings are plain data, which always serialises").into()
 }

@@ -55,7 +55,7 @@ fn learned(
 ) -> Option<StoreHealth> {
     match answer {
         Ok(Answer::Checked(checked)) => {
-            let Checked { granted, missing, subscribed, trouble } = (**checked).clone();
+            let Checked { granted, missing, subscribed, trouble, .. } = (**checked).clone();
             Some(StoreHealth {
                 connection: Connection::Ok,
                 reason: trouble,
@@ -65,7 +65,7 @@ fn learned(
                 checked_at: Some(now),
             })
         }
-        Ok(Answer::Renewed | Answer::Order(_) | Answer::Orders(_))
+        Ok(Answer::Renewed | Answer::Order(_) | Answer::Orders(_) | Answer::Page(_))
             if before.connection == Connection::Reconnect =>
         {
             Some(StoreHealth { connection: Connection::Ok, reason: None, ..before.clone() })

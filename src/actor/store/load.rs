@@ -6,7 +6,7 @@ use tracing::warn;
 
 use super::turn::Turn;
 use crate::actor::resources::Resources;
-use crate::domain::{StoreId, backoff};
+use crate::domain::{StoreId, Task, backoff};
 use crate::ledger::{Write, Written};
 
 /// Reads what an incarnation needs, and takes a new epoch unless it has one. Waits out a database
@@ -41,11 +41,14 @@ async fn try_load(resources: &Arc<Resources>, id: StoreId, epoch: i64) -> Result
     let group = resources.ledger.same_credentials(&row.credential_group).await;
     let mut siblings = group.map_err(|error| error.to_string())?;
     siblings.retain(|sibling| *sibling != id);
+    let tasks = resources.ledger.tasks(id).await.map_err(|error| error.to_string())?;
+    let orders = tasks.iter().find(|row| row.task == Task::ImportOrders);
     Ok(Turn {
         resources: Arc::clone(resources),
         channel: Arc::clone(channel),
         store: Arc::new(row),
         siblings: siblings.into(),
         epoch,
+        instasync: orders.is_none_or(|row| row.instasync),
     })
 }

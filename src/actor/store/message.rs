@@ -4,9 +4,12 @@ use actix::prelude::*;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::asked::obey;
+use super::poll::Poll;
+use super::turn::TurnFailed;
 use super::{Rest, Store};
 use crate::actor::handle::{Ask, AskError};
-use crate::domain::Order;
+use crate::domain::{Order, Position};
+use crate::ledger::Mismatch;
 
 /// There may be work in the journal.
 #[derive(Message)]
@@ -99,6 +102,49 @@ impl Handler<Asked> for Store {
             }
             // The one who asked may have gone; what was asked has happened all the same.
             drop(reply.send(outcome.0));
+            drop(permit);
+            ctx.address().do_send(Continue);
+        }));
+    }
+}
+
+/// A person wants a run to end (R6).
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(in crate::actor) struct CancelRun {
+    pub(in crate::actor) run: Position,
+    pub(in crate::actor) reply: oneshot::Sender<Result<(), AskError>>,
+    pub(in crate::actor) permit: OwnedSemaphorePermit,
+}
+
+impl Handler<CancelRun> for Store {
+    type Result = ();
+
+    fn handle(&mut self, cancel: CancelRun, ctx: &mut Context<Self>) {
+        let Some(turn) = self.turn.clone() else { return };
+        let CancelRun { run, reply, permit } = cancel;
+        let known = self.polls.iter().position(|poll| poll.position == run);
+        // One that has not been read yet is still an open event.
+        let poll = known.and_then(|at| self.polls.remove(at)).unwrap_or_else(|| Poll::of(run));
+        let busy = self.begin_turn();
+        let work = async move {
+            let outcome = poll.cancel(&turn).await;
+            drop(busy);
+            outcome
+        };
+        ctx.wait(work.into_actor(self).map(move |outcome, act, ctx| {
+            let tell = match &outcome {
+                Ok(()) => Ok(()),
+                Err(TurnFailed::Refused(Mismatch::Event(_))) => {
+                    Err(AskError::Refused("The run has ended already.".to_owned()))
+                }
+                Err(failure) => Err(AskError::Unavailable(failure.to_string())),
+            };
+            if let Err(failure) = &outcome {
+                act.start_over(failure);
+            }
+            act.entry.commits.notify_waiters();
+            drop(reply.send(tell));
             drop(permit);
             ctx.address().do_send(Continue);
         }));

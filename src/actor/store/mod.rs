@@ -19,6 +19,7 @@
 //! | [`asked`] | what persons and tools ask |
 //! | [`mod@load`] | what an incarnation begins with |
 //! | [`message`] | what the actor is told |
+//! | [`poll`] | runs: what changed in the cart, page by page |
 //! | [`reexamine`] | held-back orders under rules that have changed |
 //! | [`reading`] | pages, or single careful tries after a crash |
 
@@ -37,6 +38,7 @@ mod learn;
 mod load;
 mod message;
 mod pending;
+mod poll;
 mod reading;
 mod reexamine;
 pub(in crate::actor) mod turn;
@@ -53,6 +55,7 @@ use self::calls::Flight;
 use self::load::load;
 use self::message::Continue;
 use self::pending::Pending;
+use self::poll::Poll;
 use self::reading::Reading;
 use self::reexamine::ReExamination;
 use self::turn::{Turn, TurnFailed, Worked};
@@ -64,7 +67,8 @@ use crate::domain::{Position, Quota, Timestamp, backoff};
 use crate::ledger::{Connection, Mismatch, StoreRow};
 use crate::metrics;
 
-pub(in crate::actor) use self::message::{Asked, Changed, Check, Drain, Wake};
+pub(in crate::actor) use self::message::{Asked, CancelRun, Changed, Check, Drain, Wake};
+pub(in crate::actor) use self::poll::PollBody;
 
 /// The actor of one store.
 pub(in crate::actor) struct Store {
@@ -83,6 +87,8 @@ pub(in crate::actor) struct Store {
     pending: Pending,
     /// Requests to examine held-back orders anew, the oldest first.
     re_examinations: VecDeque<ReExamination>,
+    /// Runs, the oldest first; only the foremost is worked on (R6).
+    polls: VecDeque<Poll>,
     /// Events that wait for a check of the credentials.
     checks: Vec<Position>,
     /// People who wait for a check of the connection.
@@ -140,6 +146,7 @@ impl Store {
             reading,
             pending: Pending::default(),
             re_examinations: VecDeque::new(),
+            polls: VecDeque::new(),
             checks: Vec::new(),
             check_asked: Vec::new(),
             check_owed: false,
@@ -172,6 +179,9 @@ impl Store {
                 return self.start_page(turn, ctx);
             }
             while self.may_call(&turn, now) && self.start_call(&turn, now, ctx) {}
+            if self.polls.front().is_some_and(|poll| !poll.has_begun() || poll.has_page()) {
+                return self.poll_on(turn, ctx);
+            }
             if let Some(next) = self.re_examinations.pop_front() {
                 return self.re_examine(turn, next, ctx);
             }
@@ -235,6 +245,7 @@ impl Store {
                 for (position, by) in worked.re_examine {
                     self.re_examinations.push_back(ReExamination::new(position, by));
                 }
+                self.polls.extend(worked.polls);
                 self.entry.commits.notify_waiters();
             }
             Err(failure) => self.start_over(&failure),
@@ -258,6 +269,31 @@ impl Store {
         }));
     }
 
+    /// Begins the foremost run, or works its page in.
+    fn poll_on(&mut self, turn: Turn, ctx: &mut Context<Self>) {
+        let Some(poll) = self.polls.pop_front() else { return };
+        let busy = self.begin_turn();
+        let begins = !poll.has_begun();
+        let health = turn.store.health.clone();
+        let work = async move {
+            let outcome =
+                if begins { poll.begin(&turn).await.map(Some) } else { poll.page(&turn).await };
+            drop(busy);
+            outcome
+        };
+        ctx.wait(work.into_actor(self).map(move |outcome, act, ctx| {
+            match outcome {
+                Ok(Some(poll)) => {
+                    act.check_owed |= begins && poll.audits(&health);
+                    act.polls.push_front(poll);
+                }
+                Ok(None) => act.entry.commits.notify_waiters(),
+                Err(failure) => act.start_over(&failure),
+            }
+            ctx.address().do_send(Continue);
+        }));
+    }
+
     /// Drops what is in memory and reads the journal again, singly (I10).
     fn start_over(&mut self, failure: &TurnFailed) {
         let now = self.resources.clock.now();
@@ -266,6 +302,7 @@ impl Store {
         self.pending.clear();
         self.checks.clear();
         self.re_examinations.clear();
+        self.polls.clear();
         self.reading.singly(self.resources.settings.turn_events);
         if let TurnFailed::Refused(mismatch) = failure {
             warn!(store = %self.entry.slug, ?mismatch, "a turn was refused and is read again");
@@ -298,6 +335,8 @@ impl Store {
         let load = async move { load(&resources, id, epoch).await };
         ctx.wait(load.into_actor(self).map(|turn, act, ctx| {
             act.check_owed &= turn.store.disconnected_at.is_none();
+            // Subscriptions are made or removed with the switch (R3).
+            act.check_owed |= act.turn.as_ref().is_some_and(|it| it.instasync != turn.instasync);
             act.turn = Some(turn);
             act.more = true;
             act.rest = Rest::default();
@@ -324,7 +363,8 @@ impl Store {
         } else {
             let quota = self.quota.ready_at(self.flight.count(), now);
             let reads = self.pending.next_due().map(|due| due.max(quota));
-            [reads, turn.store.token_due].into_iter().flatten().min().map(outside)
+            let page = self.wanted_page().map(|_| quota);
+            [reads, page, turn.store.token_due].into_iter().flatten().min().map(outside)
         };
         if let Some(due) = [setback, calls].into_iter().flatten().min() {
             self.resources.timer.wake_at(self.entry.id, due);
@@ -332,7 +372,8 @@ impl Store {
         self.entry.set_waiting(self.pending.len() + self.checks.len());
         let may_go = !self.flight.any()
             && !self.wants_check()
-            && (turn.store.paused || (setback.is_none() && self.pending.len() == 0));
+            && (turn.store.paused
+                || (setback.is_none() && self.pending.len() == 0 && self.polls.is_empty()));
         if may_go {
             self.entry.set_idle(now);
         }

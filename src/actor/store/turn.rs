@@ -8,6 +8,7 @@ use tracing::{debug, warn};
 
 use super::draft::{Draft, Outcomes};
 use super::pending::Waiting;
+use super::poll::{Poll, RUN};
 use crate::actor::resources::Resources;
 use crate::actor::writer::{Committed, WriteError};
 use crate::channel::{Channel, Decoded, OrderRef};
@@ -24,6 +25,8 @@ pub(super) struct Turn {
     /// Other stores whose webhooks are signed with the same secret (R15).
     pub(super) siblings: Arc<[StoreId]>,
     pub(super) epoch: i64,
+    /// Webhooks serve the store's orders (R3).
+    pub(super) instasync: bool,
 }
 
 /// What a page of events came to.
@@ -39,6 +42,8 @@ pub(super) struct Worked {
     pub(super) checks: Vec<Position>,
     /// Requests to examine held-back orders anew, with who asked.
     pub(super) re_examine: Vec<(Position, String)>,
+    /// Runs that are asked for.
+    pub(super) polls: Vec<Poll>,
     /// The event that was counted on disk before it was tried.
     pub(super) counted: Option<Position>,
     /// Fetches were asked for, to settle ties; they stand in the journal.
@@ -85,16 +90,16 @@ impl Turn {
         let last = events.last().map(|event| event.position);
         let fresh = events.first().filter(|event| page.counted != Some(event.position));
         let crashed = match fresh {
-            Some(event) if page.count => self.crashed(event.position).await?,
+            Some(event) if page.count => self.crashed(event).await?,
             _ => None,
         };
-        events.retain(|event| Some(event.position) != crashed);
+        events.retain(|event| crashed.is_none_or(|(crashed, _)| crashed != event.position));
 
         let counted = if page.count { last } else { None };
         let mut worked = Worked { read, last, counted, ..Worked::default() };
         let mut orders: Vec<(OpenEvent, Box<Sighting>)> = Vec::new();
         let mut closed: Vec<(Position, EventState, &'static str)> = Vec::new();
-        closed.extend(crashed.map(|at| (at, EventState::SetAside, reason::CRASHED)));
+        closed.extend(crashed.map(|(at, state)| (at, state, reason::CRASHED)));
         for event in events {
             match self.meaning(&event) {
                 Meaning::Order(sighting) => orders.push((event, sighting)),
@@ -107,6 +112,7 @@ impl Turn {
                     let by = event.by.unwrap_or_default();
                     worked.re_examine.push((event.position, by));
                 }
+                Meaning::Poll => worked.polls.push(Poll::asked(&event)),
                 Meaning::End(state, reason) => closed.push((event.position, state, reason)),
             }
         }
@@ -169,25 +175,29 @@ impl Turn {
     }
 
     /// Counts the single event of a careful page; given back if it has crashed too often.
-    async fn crashed(&self, event: Position) -> Result<Option<Position>, WriteError> {
-        let tries = self.resources.count_try(self.store.id, event).await?;
-        let (store, id) = (&self.store.slug, event.event_id());
+    async fn crashed(
+        &self,
+        event: &OpenEvent,
+    ) -> Result<Option<(Position, EventState)>, WriteError> {
+        let tries = self.resources.count_try(self.store.id, event.position).await?;
+        let (store, id) = (&self.store.slug, event.position.event_id());
         if tries > CRASHES {
             warn!(%store, event = %id, "an event crashed three times and is set aside");
-            return Ok(Some(event));
+            // The next run does what this one should have done: no person is needed.
+            let ends = if is_ours(event, RUN) { EventState::Done } else { EventState::SetAside };
+            return Ok(Some((event.position, ends)));
         }
         debug!(%store, event = %id, tries, "an event is tried by itself");
         Ok(None)
     }
 
     fn meaning(&self, event: &OpenEvent) -> Meaning {
-        // A delivery's topic is unsigned: one that calls itself a request is none.
-        let is_request = event.topic == FETCH && event.source != Source::Webhook;
-        let re_examines = event.topic == RE_EXAMINE && event.source != Source::Webhook;
-        let meaning = if is_request {
+        let meaning = if is_ours(event, FETCH) {
             requested(event)
-        } else if re_examines {
+        } else if is_ours(event, RE_EXAMINE) {
             Meaning::ReExamine
+        } else if is_ours(event, RUN) {
+            Meaning::Poll
         } else {
             self.delivered(event)
         };
@@ -196,6 +206,11 @@ impl Turn {
             Meaning::End(_, reason::NEEDS_CONFIRMATION) => meaning,
             _ if self.store.disconnected_at.is_some() => {
                 Meaning::End(EventState::Ignored, reason::STORE_DISCONNECTED)
+            }
+            Meaning::Order(_) | Meaning::Read(..)
+                if event.source == Source::Webhook && !self.instasync =>
+            {
+                Meaning::End(EventState::Ignored, reason::INSTASYNC_OFF)
             }
             meaning => meaning,
         }
@@ -225,12 +240,19 @@ pub(in crate::actor) const FETCH: &str = "fetch";
 /// The topic of events that ask for held-back orders to be examined anew (R13).
 pub(in crate::actor) const RE_EXAMINE: &str = "re-examine";
 
+/// Whether an event is a request of that topic. A delivery's topic is unsigned: one that calls
+/// itself a request is none.
+fn is_ours(event: &OpenEvent, topic: &str) -> bool {
+    event.topic == topic && event.source != Source::Webhook
+}
+
 /// What an event asks for.
 enum Meaning {
     Order(Box<Sighting>),
     Read(OrderRef, Told),
     Check,
     ReExamine,
+    Poll,
     End(EventState, &'static str),
 }
 

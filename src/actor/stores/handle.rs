@@ -12,12 +12,14 @@ use super::{FETCH, LookAfter, Shared, Start, Stores};
 use crate::actor::handle::{ActorView, Ask, AskError, Fetched, Restarted};
 use crate::actor::resources::Resources;
 use crate::actor::store::turn::{ByName, RE_EXAMINE};
-use crate::actor::store::{Asked, Changed, Check, Drain, Wake};
+use crate::actor::store::{Asked, CancelRun, Changed, Check, Drain, PollBody, Wake};
 use crate::actor::supervise::{RestartReason, SupervisorCtx};
 use crate::channel::OrderRef;
 use crate::domain::event::reason;
-use crate::domain::{EventState, Order, OrderId, Position, Source, StoreId, Timestamp};
-use crate::ledger::{DeliveryKey, EventRow, NewEvent};
+use crate::domain::{EventState, Order, OrderId, Position, Source, StoreId, Task, Timestamp};
+use crate::ledger::{
+    DeliveryKey, EventRow, Journaled, NewEvent, StartTask, Trigger, Write, Written,
+};
 
 /// How long people wait for a fetch or a restart before it goes on without them.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -151,6 +153,51 @@ impl StoresHandle {
         let position = resources.writer.journal(event).await?.position;
         self.nudge(store);
         Ok(position)
+    }
+
+    /// Begins a run of Import orders, or joins the one that has not ended (R6): then the answer calls
+    /// it a duplicate. One that shall read from an earlier time on is queued behind.
+    pub async fn sync(
+        &self,
+        store: StoreId,
+        trigger: Trigger,
+        since: Option<Timestamp>,
+        by: Option<String>,
+    ) -> Result<Journaled, AskError> {
+        let resources = &self.shared.resources;
+        let listing = resources.directory.get(store).ok_or(AskError::Unknown("store"))?;
+        if !listing.connected {
+            return Err(AskError::Refused("The store is disconnected; reconnect it first.".into()));
+        }
+        let now = resources.clock.now();
+        let event = PollBody { trigger, since }.event(listing.account, store, now, by);
+        let begun = if since.is_some() {
+            resources.writer.journal(event).await?
+        } else {
+            let start = StartTask { store, task: Task::ImportOrders, due: None, event };
+            match resources.writer.write(Write::StartTask(Box::new(start))).await? {
+                Written::Journaled(begun) => begun,
+                other => return Err(AskError::Unavailable(format!("unexpected {other:?}"))),
+            }
+        };
+        self.nudge(store);
+        Ok(begun)
+    }
+
+    /// Ends a run (R6). What its pages brought stays; one that has ended already is
+    /// [`AskError::Refused`].
+    pub async fn cancel_run(&self, store: StoreId, run: Position) -> Result<(), AskError> {
+        let deadline = self.shared.resources.settings.command_deadline;
+        let entry = self.entry(store).await?;
+        let permit =
+            Arc::clone(&entry.permits).try_acquire_owned().map_err(|_full| AskError::Busy)?;
+        let (reply, answer) = oneshot::channel();
+        entry.actor().addr.do_send(CancelRun { run, reply, permit });
+        match timeout(deadline, answer).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_restarted)) => Err(restarted()),
+            Err(_elapsed) => Err(AskError::Deadline(deadline)),
+        }
     }
 
     /// Waits until an event has ended.

@@ -56,6 +56,9 @@ struct Script {
     latency: Duration,
     quota: Option<Window>,
     subscriptions: Vec<Subscription>,
+    audits: u32,
+    /// Deliveries only tell that something changed.
+    thin: bool,
     /// Pages of lists that were asked for.
     polls: Vec<ListFrom>,
     /// What goes wrong with the next ones, the last first.
@@ -64,7 +67,7 @@ struct Script {
     rows: Option<usize>,
     /// Orders that lists tell in a way nobody can read.
     unreadable: Vec<CartOrderId>,
-    /// The cart's own clock.
+    /// The cart's own clock, if it tells the time.
     clock: Option<Timestamp>,
 }
 
@@ -152,6 +155,63 @@ impl Cart {
     /// How many orders each list was asked for.
     pub(crate) fn listed(&self) -> Vec<usize> {
         self.script(|s| s.lists.iter().map(Vec::len).collect())
+    }
+
+    /// Lists have so many orders on a page.
+    pub(crate) fn rows(&self, rows: usize) {
+        self.script(|s| s.rows = Some(rows));
+    }
+
+    /// The cart's clock stands there.
+    pub(crate) fn clock_says(&self, clock: Timestamp) {
+        self.script(|s| s.clock = Some(clock));
+    }
+
+    /// Lists tell of these orders in a way nobody can read.
+    pub(crate) fn garbles(&self, ids: &[u32]) {
+        self.script(|s| s.unreadable = ids.iter().map(|id| CartOrderId(id.to_string())).collect());
+    }
+
+    /// The next page of a list fails so.
+    pub(crate) fn fails_a_page(&self, error: ChannelError) {
+        self.script(|s| s.failing_polls.insert(0, error));
+    }
+
+    /// The pages that were asked for.
+    pub(crate) fn pages(&self) -> Vec<ListFrom> {
+        self.script(|s| s.polls.clone())
+    }
+
+    /// Checks of subscriptions so far.
+    pub(crate) fn audits(&self) -> u32 {
+        self.script(|s| s.audits)
+    }
+
+    /// Deliveries only tell that something changed.
+    pub(crate) fn tells_little(&self) {
+        self.script(|s| s.thin = true);
+    }
+
+    /// Somebody removed the subscriptions.
+    pub(crate) fn loses_subscriptions(&self) {
+        self.script(|s| s.subscriptions.clear());
+    }
+
+    /// Somebody made a subscription.
+    pub(crate) fn subscribed(&self, topic: &str, url: &str) {
+        let [topic, url] = [topic, url].map(str::to_owned);
+        let id = format!("{topic}-{url}");
+        self.script(|s| s.subscriptions.push(Subscription { id, topic, url, works: true }));
+    }
+
+    /// The subscriptions there are.
+    pub(crate) fn subscriptions_now(&self) -> Vec<Subscription> {
+        self.script(|s| s.subscriptions.clone())
+    }
+
+    /// Removes an order from the cart.
+    pub(crate) fn take_out(&self, id: u32) {
+        self.script(|s| s.orders.remove(&CartOrderId(id.to_string())));
     }
 
     /// Every read takes so long.
@@ -289,6 +349,10 @@ impl Channel for Cart {
         }
     }
 
+    fn tells_versions(&self) -> bool {
+        self.script(|s| !s.thin)
+    }
+
     fn known_topics(&self) -> &'static [&'static str] {
         &["order", "thin", "edited", "deleted", "uninstalled", "crash"]
     }
@@ -380,7 +444,9 @@ impl Channel for Cart {
     ) -> Result<ListPage, ChannelError> {
         self.script(|s| s.polls.push(from.clone()));
         self.pass(access).await?;
-        access.meter.note_clock(self.script(|s| s.clock.unwrap_or(order(0, 0).updated_at)));
+        if let Some(clock) = self.script(|s| s.clock) {
+            access.meter.note_clock(clock);
+        }
         self.script(|s| {
             if let Some(error) = s.failing_polls.pop() {
                 return Err(error);
@@ -427,7 +493,10 @@ impl Channel for Cart {
     }
 
     async fn subscriptions(&self, _: &Access) -> Result<Vec<Subscription>, ChannelError> {
-        Ok(self.script(|s| s.subscriptions.clone()))
+        Ok(self.script(|s| {
+            s.audits += 1;
+            s.subscriptions.clone()
+        }))
     }
 
     async fn subscribe(&self, _: &Access, topic: &str, url: &str) -> Result<(), ChannelError> {

@@ -4,8 +4,10 @@
 pub(crate) mod cart;
 mod crashes;
 mod pipeline;
+mod polls;
 mod re_examination;
 mod reads;
+mod schedule;
 mod turns;
 pub(crate) mod world;
 

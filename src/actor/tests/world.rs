@@ -11,11 +11,13 @@ use crate::channel::{Channels, Credentials};
 use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::domain::{
-    AccountId, ChannelKind, Command, Order, OrderId, Position, Sighting, Source, StoreId, Timestamp,
+    AccountId, ChannelKind, Command, EventState, Order, OrderId, Position, Progress, Sighting,
+    Source, StoreId, Task, Timestamp,
 };
 use crate::ledger::memory::Memory;
 use crate::ledger::{
-    DeliveryKey, EventFilter, EventRow, Ledger, NewEvent, NewStore, StoreRow, Write,
+    DeliveryKey, EventFilter, EventRow, Journaled, Ledger, NewEvent, NewStore, Run, StoreRow,
+    TaskRow, Trigger, Write,
 };
 use crate::metrics::{About, Metrics};
 use crate::vault::Vault;
@@ -47,6 +49,9 @@ pub(crate) fn settings() -> StoreSettings {
         vital_restarts: 3,
         vital_period: Duration::from_mins(1),
         public_url: Some("https://hooks.example.com".to_owned()),
+        autosync: Duration::from_hours(1),
+        miss_after: Duration::from_mins(2),
+        list_lag: Duration::from_mins(1),
     }
 }
 
@@ -74,7 +79,10 @@ impl World {
         let vault = Arc::new(Vault::new([7; 32]));
         let directory = Directory::load(ledger.clone(), Arc::clone(&vault)).await.unwrap();
         for slug in slugs {
-            let new = Write::AddStore(Box::new(NewStore { row: row(&directory, slug) }));
+            let new = Write::AddStore(Box::new(NewStore {
+                row: row(&directory, slug),
+                first_run: START.plus(Duration::from_hours(24 * 365)),
+            }));
             ledger.write(&[new]).await.unwrap();
         }
         Self::over(ledger, clock, settings).await
@@ -194,6 +202,39 @@ impl World {
         let order = OrderId::new(self.store(slug), id.to_string().as_str().into());
         let ask = Ask { order, command, by: "Ada".to_owned(), if_version: None };
         self.actors.stores.ask(ask).await
+    }
+
+    /// A run that a schedule would begin now.
+    pub(crate) async fn poll(&self, slug: &str) -> Position {
+        self.sync(slug, Trigger::Schedule, None).await.position
+    }
+
+    /// A run, or the one that it joins.
+    pub(crate) async fn sync(
+        &self,
+        slug: &str,
+        trigger: Trigger,
+        since: Option<Timestamp>,
+    ) -> Journaled {
+        let by = (trigger == Trigger::Person).then(|| "Ada".to_owned());
+        self.actors.stores.sync(self.store(slug), trigger, since, by).await.unwrap()
+    }
+
+    /// What a run that has ended has done.
+    pub(crate) async fn run(&self, run: Position) -> Run {
+        let ended = self.ended(run).await;
+        assert_eq!(ended.state, EventState::Done, "{ended:?}");
+        self.ledger.runs(&[run]).await.unwrap().pop().unwrap().1
+    }
+
+    /// What runs have reached.
+    pub(crate) async fn progress(&self, slug: &str) -> Progress {
+        self.orders_task(slug).await.progress
+    }
+
+    pub(crate) async fn orders_task(&self, slug: &str) -> TaskRow {
+        let tasks = self.ledger.tasks(self.store(slug)).await.unwrap();
+        tasks.into_iter().find(|row| row.task == Task::ImportOrders).unwrap()
     }
 
     /// All events, newest first.

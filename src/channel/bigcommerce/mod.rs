@@ -87,6 +87,10 @@ impl Channel for BigCommerce {
         callback::decode(body)
     }
 
+    fn tells_versions(&self) -> bool {
+        false
+    }
+
     fn known_topics(&self) -> &'static [&'static str] {
         callback::KNOWN
     }

@@ -87,12 +87,13 @@ impl Book {
             Write::Commit(commit) => self.commit(commit),
             Write::TakeEpoch(store) => self.take_epoch(*store),
             Write::CountTry { store, position } => Ok(self.count_try(*store, *position)),
-            Write::AddStore(new) => self.add_store(&new.row),
+            Write::AddStore(new) => self.add_store(new),
             Write::UpdateStore(row) => Ok(self.update_store(row)),
             Write::AddAccount { slug, name, at } => Ok(self.add_account(slug, name, *at)),
             Write::AddToken(token) => self.add_token(token),
             Write::RevokeToken { id, at } => Ok(self.revoke_token(*id, *at)),
             Write::StartTask(start) => Ok(self.start_task(start)),
+            Write::PutOff { store, task, due } => Ok(self.put_off(*store, *task, due)),
             Write::SetTask(settings) => Ok(self.set_task(settings)),
             Write::KeepAnswer(answer) => Ok(self.keep_answer(answer)),
         }
@@ -162,6 +163,7 @@ fn can_be_rejected(write: &Write) -> bool {
         | Write::AddAccount { .. }
         | Write::RevokeToken { .. }
         | Write::StartTask(_)
+        | Write::PutOff { .. }
         | Write::SetTask(_)
         | Write::KeepAnswer(_) => false,
     }

@@ -105,7 +105,7 @@ impl Book {
                 reason: recorded.reason.clone(),
                 delivery_id: None,
                 duplicates: 0,
-                cart_order_id: Some(recorded.cart_order_id.clone()),
+                cart_order_id: recorded.cart_order_id.clone(),
                 received_at: recorded.received_at,
                 triggered_at: None,
                 done_at: Some(commit.at),

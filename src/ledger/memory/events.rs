@@ -3,7 +3,7 @@
 use std::ops::Bound::{Excluded, Unbounded};
 
 use super::book::{Book, KeptEvent};
-use crate::domain::{EventState, Position, StoreId, Timestamp};
+use crate::domain::{EventState, Position, Source, StoreId, Task, Timestamp};
 use crate::ledger::{Backlog, DeliveryKey, EventFilter, EventRow, OpenEvent, Page, StoreBacklog};
 
 impl Book {
@@ -104,9 +104,12 @@ impl Book {
         let newest = |open: bool| -> Option<Timestamp> {
             rows().rev().find(|row| row.state.is_open() == open).map(|row| row.received_at)
         };
+        let run = Task::ImportOrders.as_str();
+        let is_run = |row: &EventRow| row.topic == run && row.source != Source::Webhook;
+        let waiting = || rows().filter(|row| row.state.is_open() && !is_run(row));
         Backlog {
-            waiting: self.open_of(store, Position(0)).count() as u64,
-            oldest: self.open_of(store, Position(0)).next().map(|(kept, _)| kept.row.received_at),
+            waiting: waiting().count() as u64,
+            oldest: waiting().next().map(|row| row.received_at),
             set_aside: rows().filter(|row| row.state == EventState::SetAside).count() as u64,
             last_event: newest(true).max(newest(false)),
         }

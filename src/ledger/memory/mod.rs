@@ -210,8 +210,13 @@ impl Ledger for Memory {
         Ok(self.read()?.backlogs(after, limit))
     }
 
-    async fn due_tasks(&self, until: Timestamp, limit: usize) -> Result<Vec<DueTask>, LedgerError> {
-        Ok(self.read()?.due_tasks(until, limit))
+    async fn due_tasks(
+        &self,
+        after: Option<&DueTask>,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueTask>, LedgerError> {
+        Ok(self.read()?.due_tasks(after, until, limit))
     }
 
     async fn tasks(&self, store: StoreId) -> Result<Vec<TaskRow>, LedgerError> {

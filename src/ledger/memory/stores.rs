@@ -6,7 +6,8 @@ use super::book::{Book, KeptStore};
 use crate::domain::{AccountId, StoreId, Task, Timestamp};
 use crate::ledger::store::ANSWERS_KEPT;
 use crate::ledger::{
-    AccountRow, Answer, LedgerError, StoreListing, StoreRow, StoreTaken, TaskRow, TokenRow, Written,
+    AccountRow, Answer, LedgerError, NewStore, StoreListing, StoreRow, StoreTaken, TaskRow,
+    TokenRow, Written,
 };
 
 // === Writes ===
@@ -20,7 +21,8 @@ impl Book {
         Ok(Written::Epoch(kept.epoch))
     }
 
-    pub(super) fn add_store(&mut self, row: &StoreRow) -> Result<Written, LedgerError> {
+    pub(super) fn add_store(&mut self, new: &NewStore) -> Result<Written, LedgerError> {
+        let NewStore { row, first_run } = new;
         if let Some(taken) = self.taken(row, StoreId(0)) {
             return Ok(Written::StoreTaken(taken));
         }
@@ -29,7 +31,7 @@ impl Book {
         let of_account = self.stores.values().filter(|kept| kept.row.account == row.account);
         let index = of_account.map(|kept| kept.row.index).max().unwrap_or(0) + 1;
         let row = StoreRow { id, index, version: 1, ..row.clone() };
-        let orders = TaskRow::new(Task::ImportOrders, row.created_at);
+        let orders = TaskRow::new(Task::ImportOrders, *first_run);
         self.tasks.insert((id, Task::ImportOrders), orders);
         self.stores.insert(id, KeptStore { row, epoch: 0 });
         Ok(Written::StoreAdded { id, index })

@@ -2,7 +2,9 @@
 
 use super::book::Book;
 use crate::domain::{CartOrderId, Position, Source, StoreId, Task, Timestamp};
-use crate::ledger::{DueTask, Run, StartTask, TaskProgress, TaskRow, TaskSettings, Written};
+use crate::ledger::{
+    Due, DueTask, Journaled, Run, StartTask, TaskProgress, TaskRow, TaskSettings, Written,
+};
 
 impl Book {
     pub(super) fn set_task(&mut self, settings: &TaskSettings) -> Written {
@@ -14,17 +16,30 @@ impl Book {
     }
 
     pub(super) fn start_task(&mut self, start: &StartTask) -> Written {
-        let row = self.tasks.get_mut(&(start.store, start.task));
-        let Some(row) = row.filter(|row| row.next_due == Some(start.due)) else {
+        if let Some(due) = &start.due
+            && self.put_off(start.store, start.task, due) == Written::Moved
+        {
             return Written::Moved;
-        };
-        row.next_due = start.next_due;
+        }
         let topic = &start.event.topic;
-        let runs = self.open.get(&start.store).into_iter().flat_map(|open| open.keys()).any(|at| {
-            let event = self.events.get(&(start.store, *at));
+        let mut open = self.open.get(&start.store).into_iter().flat_map(|open| open.keys());
+        let running = open.find(|at| {
+            let event = self.events.get(&(start.store, **at));
             event.is_some_and(|it| it.row.topic == *topic && it.row.source != Source::Webhook)
         });
-        if runs { Written::Done } else { Written::Journaled(self.journal(&start.event)) }
+        match running {
+            Some(at) => Written::Journaled(Journaled { position: *at, duplicate: true }),
+            None => Written::Journaled(self.journal(&start.event)),
+        }
+    }
+
+    pub(super) fn put_off(&mut self, store: StoreId, task: Task, due: &Due) -> Written {
+        let row = self.tasks.get_mut(&(store, task));
+        let Some(row) = row.filter(|row| row.next_due == Some(due.at)) else {
+            return Written::Moved;
+        };
+        row.next_due = due.next;
+        Written::Done
     }
 
     pub(super) fn put_progress(&mut self, store: StoreId, write: &TaskProgress) {
@@ -40,7 +55,13 @@ impl Book {
         Task::ALL.iter().filter_map(|task| self.tasks.get(&(store, *task)).cloned()).collect()
     }
 
-    pub(super) fn due_tasks(&self, until: Timestamp, limit: usize) -> Vec<DueTask> {
+    pub(super) fn due_tasks(
+        &self,
+        after: Option<&DueTask>,
+        until: Timestamp,
+        limit: usize,
+    ) -> Vec<DueTask> {
+        let place = |task: &DueTask| (task.due, task.store, task.task.as_str());
         let due = self.tasks.iter().filter_map(|((id, task), row)| {
             let store = &self.stores.get(id)?.row;
             let due = row.next_due.filter(|due| *due <= until)?;
@@ -53,8 +74,9 @@ impl Book {
                 autosync: row.autosync,
             })
         });
-        let mut due: Vec<_> = due.collect();
-        due.sort_by_key(|task| task.due);
+        let mut due: Vec<_> =
+            due.filter(|task| after.is_none_or(|after| place(task) > place(after))).collect();
+        due.sort_by_key(place);
         due.truncate(limit);
         due
     }

@@ -85,7 +85,7 @@ async fn one(
         Write::CountTry { store, position } => {
             journal::count_try(connection, *store, *position).await
         }
-        Write::AddStore(new) => stores::add(connection, &new.row).await,
+        Write::AddStore(new) => stores::add(connection, new).await,
         Write::UpdateStore(row) => stores::update(connection, row).await,
         Write::AddAccount { slug, name, at } => {
             stores::add_account(connection, slug, name, *at).await
@@ -93,6 +93,7 @@ async fn one(
         Write::AddToken(token) => stores::add_token(connection, token).await,
         Write::RevokeToken { id, at } => stores::revoke_token(connection, *id, *at).await,
         Write::StartTask(start) => tasks::start(connection, position, start).await,
+        Write::PutOff { store, task, due } => tasks::put_off(connection, *store, *task, due).await,
         Write::SetTask(settings) => tasks::set(connection, settings).await,
         Write::KeepAnswer(answer) => stores::keep_answer(connection, answer).await,
     }

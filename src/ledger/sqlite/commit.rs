@@ -203,7 +203,7 @@ async fn record(
                 .push_bind(recorded.state.as_str())
                 .push_bind(recorded.reason.as_deref())
                 .push_bind(0_i64)
-                .push_bind(recorded.cart_order_id.0.as_str())
+                .push_bind(recorded.cart_order_id.as_ref().map(|id| id.0.as_str()))
                 .push_bind(recorded.received_at.0)
                 .push_bind(commit.at.0)
                 .push_bind(0_i64)

@@ -220,8 +220,11 @@ pub(super) async fn by_key(
     Ok(None)
 }
 
-pub(super) const BACKLOG: &str = "SELECT (SELECT count(*) FROM inbox WHERE store_id = ?1) AS waiting, \
-     (SELECT received_at FROM inbox WHERE store_id = ?1 ORDER BY position LIMIT 1) AS oldest, \
+pub(super) const BACKLOG: &str = "SELECT (SELECT count(*) FROM inbox \
+       WHERE store_id = ?1 AND NOT (topic = 'import_orders' AND source <> 'webhook')) AS waiting, \
+     (SELECT received_at FROM inbox \
+       WHERE store_id = ?1 AND NOT (topic = 'import_orders' AND source <> 'webhook') \
+       ORDER BY position LIMIT 1) AS oldest, \
      (SELECT count(*) FROM event WHERE store_id = ?1 AND state = 'set_aside') AS set_aside, \
      (SELECT received_at FROM inbox WHERE store_id = ?1 ORDER BY position DESC LIMIT 1) AS newest, \
      (SELECT received_at FROM event WHERE store_id = ?1 ORDER BY position DESC LIMIT 1) AS last";

@@ -178,8 +178,13 @@ impl Ledger for Sqlite {
         events::backlogs(&self.readers, after, limit).await
     }
 
-    async fn due_tasks(&self, until: Timestamp, limit: usize) -> Result<Vec<DueTask>, LedgerError> {
-        tasks::due(&self.readers, until, limit).await
+    async fn due_tasks(
+        &self,
+        after: Option<&DueTask>,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueTask>, LedgerError> {
+        tasks::due(&self.readers, after, until, limit).await
     }
 
     async fn tasks(&self, store: StoreId) -> Result<Vec<TaskRow>, LedgerError> {

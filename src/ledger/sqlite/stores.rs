@@ -10,8 +10,8 @@ use super::tasks;
 use crate::domain::{AccountId, ChannelKind, StoreId, Task, Timestamp};
 use crate::ledger::store::ANSWERS_KEPT;
 use crate::ledger::{
-    AccountRow, Answer, LedgerError, Role, StoreListing, StoreRow, StoreTaken, TaskRow, TokenRow,
-    Written,
+    AccountRow, Answer, LedgerError, NewStore, Role, StoreListing, StoreRow, StoreTaken, TaskRow,
+    TokenRow, Written,
 };
 
 // === Writes ===
@@ -33,8 +33,9 @@ pub(super) async fn take_epoch(
 
 pub(super) async fn add(
     connection: &mut SqliteConnection,
-    row: &StoreRow,
+    new: &NewStore,
 ) -> Result<Written, LedgerError> {
+    let NewStore { row, first_run } = new;
     if let Some(taken) = taken(connection, row, StoreId(0)).await? {
         return Ok(Written::StoreTaken(taken));
     }
@@ -64,7 +65,7 @@ pub(super) async fn add(
     .await
     .map_err(failed)?;
     let (id, index) = (get(&added, "id")?, get(&added, "number")?);
-    let orders = TaskRow::new(Task::ImportOrders, row.created_at);
+    let orders = TaskRow::new(Task::ImportOrders, *first_run);
     tasks::add(connection, StoreId(id), &orders).await?;
     Ok(Written::StoreAdded { id: StoreId(id), index: count(index) })
 }

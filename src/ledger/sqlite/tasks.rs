@@ -10,8 +10,8 @@ use super::journal::{self, lists};
 use super::row::{corrupt, document, get};
 use crate::domain::{AccountId, CartOrderId, Position, StoreId, Task, Timestamp};
 use crate::ledger::{
-    Autosync, DueTask, LedgerError, Run, RunWrite, StartTask, TaskProgress, TaskRow, TaskSettings,
-    Written,
+    Autosync, Due, DueTask, Journaled, LedgerError, Run, RunWrite, StartTask, TaskProgress,
+    TaskRow, TaskSettings, Written,
 };
 
 // === Writes ===
@@ -62,32 +62,45 @@ pub(super) async fn start(
     position: &mut i64,
     start: &StartTask,
 ) -> Result<Written, LedgerError> {
-    let moved = sqlx::query(
-        "UPDATE task SET next_due = ? WHERE store_id = ? AND task = ? AND next_due = ?",
-    )
-    .bind(start.next_due.map(|due| due.0))
-    .bind(start.store.0)
-    .bind(start.task.as_str())
-    .bind(start.due.0)
-    .execute(&mut *connection)
-    .await
-    .map_err(failed)?;
-    if moved.rows_affected() == 0 {
+    if let Some(due) = &start.due
+        && put_off(connection, start.store, start.task, due).await? == Written::Moved
+    {
         return Ok(Written::Moved);
     }
     let running = sqlx::query(
-        "SELECT 1 FROM inbox WHERE store_id = ? AND topic = ? AND source <> 'webhook' LIMIT 1",
+        "SELECT position FROM inbox WHERE store_id = ? AND topic = ? AND source <> 'webhook' \
+         ORDER BY position LIMIT 1",
     )
     .bind(start.store.0)
     .bind(start.event.topic.as_str())
     .fetch_optional(&mut *connection)
     .await
     .map_err(failed)?;
-    if running.is_some() {
-        return Ok(Written::Done);
+    if let Some(row) = running {
+        let position = Position(get(&row, "position")?);
+        return Ok(Written::Journaled(Journaled { position, duplicate: true }));
     }
     let mut written = journal::insert(connection, position, &[&start.event]).await?;
     written.pop().ok_or_else(|| LedgerError::Rejected("no answer".to_owned()))
+}
+
+pub(super) async fn put_off(
+    connection: &mut SqliteConnection,
+    store: StoreId,
+    task: Task,
+    due: &Due,
+) -> Result<Written, LedgerError> {
+    let moved = sqlx::query(
+        "UPDATE task SET next_due = ? WHERE store_id = ? AND task = ? AND next_due = ?",
+    )
+    .bind(due.next.map(|next| next.0))
+    .bind(store.0)
+    .bind(task.as_str())
+    .bind(due.at.0)
+    .execute(connection)
+    .await
+    .map_err(failed)?;
+    Ok(if moved.rows_affected() == 0 { Written::Moved } else { Written::Done })
 }
 
 pub(super) async fn put_progress(
@@ -152,22 +165,27 @@ pub(super) async fn of_store(
         .collect()
 }
 
+pub(super) const DUE: &str = "SELECT s.account_id, t.store_id, t.task, t.next_due, t.autosync \
+     FROM task t INDEXED BY task_due CROSS JOIN store s ON s.id = t.store_id \
+     WHERE (t.next_due, t.store_id, t.task) > (?1, ?2, ?3) AND t.next_due <= ?4 \
+     AND s.paused = 0 AND s.disconnected_at IS NULL \
+     ORDER BY t.next_due, t.store_id, t.task LIMIT ?5";
+
 pub(super) async fn due(
     readers: &SqlitePool,
+    after: Option<&DueTask>,
     until: Timestamp,
     limit: usize,
 ) -> Result<Vec<DueTask>, LedgerError> {
-    let rows = sqlx::query(
-        "SELECT s.account_id, t.store_id, t.task, t.next_due, t.autosync FROM task t \
-         CROSS JOIN store s ON s.id = t.store_id \
-         WHERE t.next_due <= ? AND s.paused = 0 AND s.disconnected_at IS NULL \
-         ORDER BY t.next_due LIMIT ?",
-    )
-    .bind(until.0)
-    .bind(limit as i64)
-    .fetch_all(readers)
-    .await
-    .map_err(failed)?;
+    let rows = sqlx::query(DUE)
+        .bind(after.map_or(i64::MIN, |after| after.due.0))
+        .bind(after.map_or(0, |after| after.store.0))
+        .bind(after.map_or("", |after| after.task.as_str()))
+        .bind(until.0)
+        .bind(limit as i64)
+        .fetch_all(readers)
+        .await
+        .map_err(failed)?;
     rows.iter()
         .map(|row| {
             Ok(DueTask {

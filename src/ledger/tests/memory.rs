@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{event, row};
-use crate::domain::StoreId;
+use crate::domain::{StoreId, Timestamp};
 use crate::ledger::memory::Memory;
 use crate::ledger::{Ledger, LedgerError, NewStore, Write};
 
@@ -26,7 +26,7 @@ async fn reads_fail_until_they_are_mended() {
     let ledger = Memory::new();
     ledger.fail_reads(Some(LedgerError::Corrupt("torn".into())));
     assert!(ledger.ping().await.is_err() && ledger.accounts().await.is_err());
-    let new = NewStore { row: row("shop") };
+    let new = NewStore { row: row("shop"), first_run: Timestamp(0) };
     assert!(ledger.write(&[Write::AddStore(Box::new(new))]).await.is_ok());
     ledger.fail_reads(None);
     assert!(ledger.store(StoreId(1)).await.unwrap().is_some());

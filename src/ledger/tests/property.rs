@@ -161,7 +161,9 @@ fn write() -> impl Strategy<Value = Write> {
         8 => turn().prop_map(|turn| Write::Commit(Box::new(turn))),
         1 => (0..=STORES).prop_map(|id| Write::TakeEpoch(StoreId(id))),
         2 => (store(), position()).prop_map(|(store, position)| Write::CountTry { store, position }),
-        1 => store_row().prop_map(|row| Write::AddStore(Box::new(NewStore { row }))),
+        1 => (store_row(), instant()).prop_map(|(row, first_run)| {
+            Write::AddStore(Box::new(NewStore { row, first_run }))
+        }),
         1 => store_row().prop_map(|row| Write::UpdateStore(Box::new(row))),
         1 => (select(vec!["other", "third"]), instant()).prop_map(|(slug, at)| {
             Write::AddAccount { slug: slug.to_owned(), name: slug.to_owned(), at }

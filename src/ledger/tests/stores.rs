@@ -10,7 +10,7 @@ use crate::ledger::{
 };
 
 fn add(row: StoreRow) -> Write {
-    Write::AddStore(Box::new(NewStore { row }))
+    Write::AddStore(Box::new(NewStore { first_run: row.created_at, row }))
 }
 
 #[rstest]

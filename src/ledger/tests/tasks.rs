@@ -11,18 +11,18 @@ use crate::domain::{
     AccountId, CartOrderId, EventState, Position, Progress, Source, StoreId, Task, Timestamp,
 };
 use crate::ledger::{
-    Autosync, Close, Commit, DeliveryKey, Journaled, NewEvent, Run, RunWrite, StartTask, StoreRow,
-    TaskProgress, TaskRow, TaskSettings, Trigger, Write, Written,
+    Autosync, Close, Commit, DeliveryKey, Due, Journaled, NewEvent, Run, RunWrite, StartTask,
+    StoreRow, TaskProgress, TaskRow, TaskSettings, Trigger, Write, Written,
 };
 
 /// The event of a run that is due then.
 fn poll(store: StoreId, due: i64) -> NewEvent {
     NewEvent {
-        topic: "poll".to_owned(),
+        topic: Task::ImportOrders.as_str().to_owned(),
         source: Source::Poll,
         delivery_id: None,
         key: DeliveryKey::of("poll", &due.to_string()),
-        ..event(store, "poll")
+        ..event(store, "run")
     }
 }
 
@@ -30,8 +30,7 @@ fn start(store: StoreId, due: i64, next: i64) -> Write {
     Write::StartTask(Box::new(StartTask {
         store,
         task: Task::ImportOrders,
-        due: Timestamp(due),
-        next_due: Some(Timestamp(next)),
+        due: Some(Due { at: Timestamp(due), next: Some(Timestamp(next)) }),
         event: poll(store, due),
     }))
 }
@@ -43,7 +42,7 @@ async fn only(world: &World, store: StoreId) -> TaskRow {
 }
 
 async fn dues(world: &World, until: i64) -> Vec<(StoreId, Timestamp)> {
-    let due = world.due_tasks(Timestamp(until), 10).await.unwrap();
+    let due = world.due_tasks(None, Timestamp(until), 10).await.unwrap();
     due.iter().map(|task| (task.store, task.due)).collect()
 }
 
@@ -73,9 +72,24 @@ async fn r4_a_due_run_begins_exactly_once(
     assert_eq!(world.put(start(store, 5, 3600)).await, Written::Moved, "it has begun");
     assert_eq!(dues(&world, 3599).await, []);
     // It still runs when the next one is due: that one is counted with it.
-    assert_eq!(world.put(start(store, 3600, 7200)).await, Written::Done);
+    let joined = Written::Journaled(Journaled { position, duplicate: true });
+    assert_eq!(world.put(start(store, 3600, 7200)).await, joined);
+    // So is what a person asks for meanwhile, whenever it is due.
+    let asked = StartTask {
+        store,
+        task: Task::ImportOrders,
+        due: None,
+        event: NewEvent { key: DeliveryKey::unique(), source: Source::Person, ..poll(store, 1) },
+    };
+    let asked = Write::StartTask(Box::new(asked));
+    assert_eq!(world.put(asked.clone()).await, joined);
     assert_eq!(only(&world, store).await.next_due, Some(Timestamp(7200)));
     let ended = Commit { closes: vec![close(position, EventState::Done)], ..commit(store) };
+    assert_eq!(world.commit(ended).await, Written::Committed);
+    let Written::Journaled(own) = world.put(asked).await else { panic!("it is no duplicate") };
+    assert!(!own.duplicate && own.position > position);
+    assert_eq!(only(&world, store).await.next_due, Some(Timestamp(7200)));
+    let ended = Commit { closes: vec![close(own.position, EventState::Done)], ..commit(store) };
     assert_eq!(world.commit(ended).await, Written::Committed);
     let next = world.put(start(store, 7200, 10_800)).await;
     assert!(matches!(next, Written::Journaled(Journaled { duplicate: false, .. })), "{next:?}");
@@ -171,6 +185,7 @@ async fn r6_a_run_is_kept_with_the_turn_that_it_is_a_part_of(
     let world = World::new(backend).await;
     let store = world.connect("pine").await;
     let position = world.journal(poll(store, 1)).await.position;
+    assert_eq!(world.backlog(store).await.unwrap().waiting, 0, "a run is no backlog");
     assert_eq!(world.runs(&[position]).await.unwrap(), []);
     let run = Run {
         trigger: Trigger::Person,

@@ -70,7 +70,8 @@ impl World {
 
     pub(super) async fn connect_to(&self, account: AccountId, slug: &str) -> StoreId {
         let row = StoreRow { account, ..row(slug) };
-        let written = self.put(Write::AddStore(Box::new(NewStore { row }))).await;
+        let written =
+            self.put(Write::AddStore(Box::new(NewStore { first_run: row.created_at, row }))).await;
         let Written::StoreAdded { id, .. } = written else { panic!("{written:?}") };
         assert_eq!(self.put(Write::TakeEpoch(id)).await, Written::Epoch(1));
         id
@@ -219,7 +220,7 @@ pub(super) fn recorded(cart: &str) -> Recorded {
         source: Source::Person,
         state: EventState::Done,
         reason: None,
-        cart_order_id: CartOrderId::from(cart),
+        cart_order_id: Some(CartOrderId::from(cart)),
         body: Body::pack(b"{\"command\":\"cancel\"}"),
         received_at: Timestamp(150),
         by: Some("ada".to_owned()),

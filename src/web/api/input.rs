@@ -176,6 +176,28 @@ impl Fields {
         }
     }
 
+    /// A list of objects, each read by `read`.
+    pub(super) fn objects<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&mut Self) -> T,
+    ) -> Option<Vec<T>> {
+        let Value::Array(list) = self.take(name)? else {
+            return self.mistake(name, "must be a list of objects");
+        };
+        let mut values = Vec::with_capacity(list.len());
+        for (n, item) in list.into_iter().enumerate() {
+            let Value::Object(members) = item else {
+                return self.mistake(name, "must be a list of objects");
+            };
+            let at = format!("{}/{n}", self.pointer(name));
+            let mut inner = Self { at, members, errors: Vec::new() };
+            values.push(read(&mut inner));
+            self.close(inner);
+        }
+        Some(values)
+    }
+
     /// What is left, for objects whose members the caller knows.
     pub(super) fn rest(&mut self) -> Map<String, Value> {
         std::mem::take(&mut self.members)
@@ -191,6 +213,11 @@ impl Fields {
         let pointer = self.pointer(name);
         self.errors.push(FieldError { pointer, detail: format!("{name} {what}.") });
         None
+    }
+
+    /// Whether a mistake was noted.
+    pub(super) fn failed(&self) -> bool {
+        !self.errors.is_empty()
     }
 
     /// All mistakes, unknown members among them.

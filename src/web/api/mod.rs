@@ -9,7 +9,7 @@
 //! | [`page`] | pages of lists |
 //! | [`view`] | the JSON of stores, orders, events and runs |
 //! | [`stores`] | connecting, changing and disconnecting carts |
-//! | [`tasks`] | what serves each task of a store, told truthfully (R2, R44) |
+//! | [`tasks`], [`bolt`] | what serves each task of a store, told truthfully (R2–R5, R44) |
 //! | [`orders`], [`events`], [`runs`] | what people and tools read and do |
 //! | [`replay`] | trying a change of rules on what is kept |
 //! | [`revisions`] | what the cart changed of an order, and what people decide about it |
@@ -22,6 +22,7 @@
 mod accounts;
 mod actors;
 mod attention;
+mod bolt;
 mod events;
 mod idempotency;
 mod input;
@@ -143,7 +144,11 @@ fn version_1(config: &mut web::ServiceConfig) {
             ],
         ))
         .service(at("/stores/{store}/rules/history", [web::get().to(stores::history)]))
-        .service(at("/stores/{store}/tasks", [web::get().to(tasks::list), web::put().to(not_yet)]))
+        .service(at(
+            "/stores/{store}/tasks",
+            [web::get().to(tasks::list), web::put().to(tasks::change)],
+        ))
+        .service(at("/stores/{store}/sync", [web::post().to(tasks::sync)]))
         .service(at("/stores/{store}/orders/fetch", [web::post().to(orders::fetch)]))
         .service(at("/stores/{store}/orders/re-examine", [web::post().to(orders::re_examine)]))
         .service(at("/orders", [web::get().to(orders::list)]))
@@ -164,6 +169,7 @@ fn version_1(config: &mut web::ServiceConfig) {
         .service(at("/events/{id}", [web::get().to(events::show)]))
         .service(at("/runs", [web::get().to(runs::list)]))
         .service(at("/runs/{id}", [web::get().to(runs::show)]))
+        .service(at("/runs/{id}/cancel", [web::post().to(runs::cancel)]))
         .service(at("/lookup", [web::get().to(lookup::find)]))
         .service(at("/attention", [web::get().to(attention::list)]))
         .service(at("/accounts", [web::get().to(accounts::list), web::post().to(accounts::add)]))
@@ -188,8 +194,6 @@ fn at<const N: usize>(path: &str, routes: [Route; N]) -> Resource {
 
 /// Routes of the interface that later builds bring.
 const LATER: &[&str] = &[
-    "/stores/{store}/sync",
-    "/runs/{id}/cancel",
     "/runs/{id}/confirm",
     "/products",
     "/products/{sku}",

@@ -47,6 +47,7 @@ struct ProblemDocument {
         super::orders::import_anyway, super::orders::edit, super::orders::re_examine, super::replay::dry_run, super::stores::history,
         super::revisions::show, super::revisions::accept, super::revisions::reject,
         super::events::list, super::events::show, super::runs::list, super::runs::show,
+        super::runs::cancel, super::tasks::change, super::tasks::sync,
         super::lookup::find, super::attention::list,
         super::accounts::list, super::accounts::add,
         super::tokens::list, super::tokens::create, super::tokens::revoke,
@@ -83,6 +84,7 @@ impl Modify for Common {
             let operations = [
                 ("get", &mut item.get),
                 ("post", &mut item.post),
+                ("put", &mut item.put),
                 ("patch", &mut item.patch),
                 ("delete", &mut item.delete),
             ];

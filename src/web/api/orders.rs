@@ -352,7 +352,7 @@ pub(super) struct FetchRequest {
 /// Runs that go on in the background.
 #[derive(Debug, serde::Serialize, ToSchema)]
 pub(super) struct RunsStarted {
-    runs: Vec<RunView>,
+    pub(super) runs: Vec<RunView>,
 }
 
 /// Reads one order from the cart now (R7). Whatever the outcome, it is on the order's timeline.

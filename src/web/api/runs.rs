@@ -1,25 +1,24 @@
-//! Runs (R6). In this build a run is a person's request to read one order, or to examine held-back
-//! ones anew, so this is a view over the journal: every such request that somebody made.
+//! Runs (R6): a view over the journal, where each run is an event. Polls of a cart's orders, and
+//! persons' requests to read one order or to examine held-back ones anew.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 
-use super::input::Params;
+use super::input::{Fields, Params};
 use super::page::{ListPage, answer, begins_after};
 use super::view::RunView;
 use super::{Api, Scope};
-use crate::domain::{OrderId, Position, Source};
-use crate::ledger::{EventCursor, EventFilter, EventRow};
+use crate::domain::{OrderId, Position, Source, Task};
+use crate::ledger::{EventCursor, EventFilter, EventRow, Role, StoreListing};
 use crate::web::cursor::Cursors;
 use crate::web::problem::Problem;
 
 /// What list the cursors belong to.
 const LIST: &str = "runs";
-/// The topics of requests: to read one order, and to examine held-back ones anew (R13).
-const RUNS: [&str; 2] = ["fetch", "re-examine"];
-
-fn topics() -> Vec<String> {
-    RUNS.map(str::to_owned).to_vec()
-}
+/// The topic of polls.
+const POLL: &str = Task::ImportOrders.as_str();
+/// The topics of runs: polls, requests to read one order, and to examine held-back ones anew (R13).
+const RUNS: [&str; 3] = [POLL, "fetch", "re-examine"];
 
 /// Runs of an account, newest first.
 #[utoipa::path(get, path = "/api/v1/runs", tag = "runs", params(
@@ -35,7 +34,7 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let mut params = Params::of(&request)?;
     let mut filter = EventFilter::of(scope.account(), params.limit());
-    filter.topics = topics();
+    filter.topics = RUNS.map(str::to_owned).to_vec();
     let slug = params.take("store");
     let cursors = Cursors::of(&api.desk.vault, LIST, &(scope.account(), &slug));
     filter.after = begins_after::<EventCursor>(&mut params, &cursors);
@@ -63,6 +62,29 @@ pub(super) async fn show(
     scope: Scope,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
+    let event = found(&api, &scope, &id).await?;
+    Ok(HttpResponse::Ok().json(view(&api, &event).await?))
+}
+
+/// Ends a run that has not ended. What it brought stays; the next one goes on from where it stood.
+#[utoipa::path(post, path = "/api/v1/runs/{id}/cancel", tag = "runs",
+    params(("id" = String, Path)), responses((status = 200, body = RunView)))]
+pub(super) async fn cancel(
+    api: web::Data<Api>,
+    scope: Scope,
+    id: web::Path<String>,
+    body: Bytes,
+) -> Result<HttpResponse, Problem> {
+    scope.needs(Role::Operator)?;
+    Fields::read(&body)?.finish()?;
+    let run = found(&api, &scope, &id).await?;
+    api.desk.stores.cancel_run(run.store, run.position).await?;
+    let run = found(&api, &scope, &id).await?;
+    Ok(HttpResponse::Ok().json(view(&api, &run).await?))
+}
+
+/// The event of a run that the caller may know of.
+async fn found(api: &Api, scope: &Scope, id: &str) -> Result<EventRow, Problem> {
     let unknown = || Problem::not_found("run");
     let position = id.strip_prefix("run_").and_then(|n| n.parse().ok()).map(Position);
     let found = api.desk.ledger.event(position.ok_or_else(unknown)?).await?;
@@ -70,17 +92,14 @@ pub(super) async fn show(
     if !is_run(&event) || !scope.sees(event.account) {
         return Err(unknown());
     }
-    Ok(HttpResponse::Ok().json(view(&api, &event).await?))
+    Ok(event)
 }
 
-/// The newest run of a store, for its tasks.
-pub(super) async fn last(
-    api: &Api,
-    store: &crate::ledger::StoreListing,
-) -> Result<Option<RunView>, Problem> {
+/// The newest poll of a store.
+pub(super) async fn last_poll(api: &Api, store: &StoreListing) -> Result<Option<RunView>, Problem> {
     let mut filter = EventFilter::of(store.account, RECENT);
     filter.store = Some(store.id);
-    filter.topics = topics();
+    filter.topics = vec![POLL.to_owned()];
     let page = api.desk.ledger.event_page(&filter).await?;
     match page.rows.iter().find(|event| is_run(event)) {
         Some(event) => view(api, event).await.map(Some),
@@ -88,16 +107,23 @@ pub(super) async fn last(
     }
 }
 
-/// Requests that are looked through for the last one of a person.
+/// Events that are looked through for the last poll: a delivery may call itself one.
 const RECENT: usize = 20;
 
 /// Other requests settle ties of webhooks; nobody started them.
 fn is_run(event: &EventRow) -> bool {
-    RUNS.contains(&&*event.topic) && event.source == Source::Person && event.by.is_some()
+    match &*event.topic {
+        POLL => event.source != Source::Webhook,
+        topic => RUNS.contains(&topic) && event.source == Source::Person && event.by.is_some(),
+    }
 }
 
 pub(super) async fn view(api: &Api, event: &EventRow) -> Result<RunView, Problem> {
     let store = api.listing(event.store)?;
+    if event.topic == POLL {
+        let run = api.desk.ledger.runs(&[event.position]).await?.pop();
+        return Ok(RunView::of_poll(event, run.as_ref().map(|(_, run)| run), &store.slug));
+    }
     let order = match &event.cart_order_id {
         Some(id) => api.desk.ledger.order(&OrderId::new(event.store, id.clone())).await?,
         None => None,

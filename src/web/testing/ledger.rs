@@ -109,7 +109,12 @@ impl Ledger for StoresOnly {
         missing()
     }
 
-    async fn due_tasks(&self, _: Timestamp, _: usize) -> Result<Vec<DueTask>, LedgerError> {
+    async fn due_tasks(
+        &self,
+        _: Option<&DueTask>,
+        _: Timestamp,
+        _: usize,
+    ) -> Result<Vec<DueTask>, LedgerError> {
         missing()
     }
 

@@ -11,7 +11,7 @@ use super::{Connected, connect, parsed, refused, row, settings, view};
 use crate::channel::{Channel, Credentials};
 use crate::domain::{AccountId, ChannelKind, Rules, StoreId};
 use crate::ledger::{
-    NewStore, Role, StoreHealth, StoreListing, StoreRow, StoreTaken, Write, Written,
+    NewStore, Role, StoreHealth, StoreListing, StoreRow, StoreTaken, Trigger, Write, Written,
 };
 use crate::web::api::view::StoreView;
 use crate::web::api::{Api, Scope, version};
@@ -87,11 +87,16 @@ pub(in crate::web::api) async fn add(
         return Err(exists(&scope, known));
     }
     let calls = request.connect.unwrap_or(true);
+    let revived = known.is_some();
     let id = match known {
         Some(known) => revive(&api, &known, &**channel, &scope.caller.name, request).await?,
         None => enter(&api, account, &**channel, domain, request).await?,
     };
     let warning = if calls { first_call(&api, id).await? } else { None };
+    if calls && revived {
+        // What happened while it was disconnected is read now (R47).
+        api.desk.stores.sync(id, Trigger::Repair, None, None).await?;
+    }
     let row = row(&api, id).await?;
     let view = view(&api, &row).await?.warned(warning);
     Ok(HttpResponse::Created()
@@ -157,12 +162,14 @@ async fn enter(
     let mut credentials = Credentials::default();
     request.credentials.merge_into(&mut credentials, now)?;
     provide_hook_secret(&mut credentials, channel);
-    complete(&credentials, channel, request.connect.unwrap_or(true))?;
+    let calls = request.connect.unwrap_or(true);
+    complete(&credentials, channel, calls)?;
     let rules = settings::merged(&Rules::defaults(kind), &request.rules, kind)?;
     let mut row = StoreRow::new(account, kind, domain, String::new(), request.name, now);
     row.api_url = request.api_url;
     row.rules = rules;
     desk.directory.seal(&mut row, &credentials);
+    let first_run = if calls { now } else { now.plus(api.settings.autosync_interval) };
     let chosen = request.slug.is_some();
     let base = request.slug.unwrap_or_else(|| settings::slug_of(&row.name, kind.as_str()));
     for slug in settings::numbered(&base) {
@@ -170,7 +177,7 @@ async fn enter(
             continue;
         }
         row.slug = slug;
-        let store = NewStore { row: row.clone() };
+        let store = NewStore { row: row.clone(), first_run };
         match desk.writer.write(Write::AddStore(Box::new(store))).await? {
             Written::StoreAdded { id, .. } => {
                 let added = self::row(api, id).await?;

@@ -6,6 +6,8 @@ mod credentials;
 pub(super) mod remove;
 mod settings;
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use serde::Serialize;
@@ -17,10 +19,10 @@ pub(super) use self::remove::remove;
 pub(super) use self::settings::{merged, name, numbered, slug, slug_of};
 use super::input::Params;
 use super::page::{List, ListPage, answer, begins_after};
-use super::view::StoreView;
+use super::view::{Completeness, StoreView};
 use super::{Api, Scope, version};
 use crate::actor::AskError;
-use crate::domain::{AccountId, StoreId, Timestamp};
+use crate::domain::{AccountId, StoreId, Task, Timestamp};
 use crate::ledger::{RuleChange, RulesChange, StoreRow};
 use crate::web::cursor::Cursors;
 use crate::web::problem::{Kind, Problem};
@@ -126,8 +128,18 @@ async fn row(api: &Api, id: StoreId) -> Result<StoreRow, Problem> {
 async fn view(api: &Api, row: &StoreRow) -> Result<StoreView, Problem> {
     let backlog = api.desk.ledger.backlog(row.id).await?;
     let account = account_slug(api, row.account).await?;
-    Ok(StoreView::new(api, row, &account, &backlog))
+    let tasks = api.desk.ledger.tasks(row.id).await?;
+    let orders = tasks.into_iter().find(|task| task.task == Task::ImportOrders);
+    let yesterday = api.desk.clock.now().minus(MISSES_WITHIN);
+    let completeness = Completeness {
+        progress: orders.map(|task| task.progress).unwrap_or_default(),
+        misses: api.desk.ledger.misses(row.id, yesterday).await?,
+    };
+    Ok(StoreView::new(api, row, &account, &backlog, completeness))
 }
+
+/// `webhook_misses_24h`.
+const MISSES_WITHIN: Duration = Duration::from_hours(24);
 
 async fn account_slug(api: &Api, id: AccountId) -> Result<String, Problem> {
     let accounts = api.desk.ledger.accounts().await?;

@@ -8,6 +8,7 @@ mod mending;
 mod orders;
 mod revisions;
 mod roles;
+mod runs;
 mod sign_in;
 mod stores;
 mod world;

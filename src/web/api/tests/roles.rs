@@ -23,8 +23,6 @@ const ROUTES: &[(&str, &str, Need)] = &[
     ("PATCH", "/api/v1/stores/pine", ADMIN),
     ("DELETE", "/api/v1/stores/nothing", ADMIN),
     ("GET", "/api/v1/stores/pine/tasks", VIEWER),
-    ("PUT", "/api/v1/stores/pine/tasks", VIEWER),
-    ("POST", "/api/v1/stores/pine/sync", VIEWER),
     ("POST", "/api/v1/stores/pine/orders/fetch", OPERATOR),
     ("POST", "/api/v1/stores/pine/orders/re-examine", OPERATOR),
     ("GET", "/api/v1/stores/pine/rules/history", VIEWER),
@@ -44,6 +42,9 @@ const ROUTES: &[(&str, &str, Need)] = &[
     ("GET", "/api/v1/orders/ord_1_5/revision", VIEWER),
     ("POST", "/api/v1/orders/ord_1_5/revision/accept", OPERATOR),
     ("POST", "/api/v1/orders/ord_1_5/revision/reject", OPERATOR),
+    ("PUT", "/api/v1/stores/pine/tasks", OPERATOR),
+    ("POST", "/api/v1/stores/pine/sync", OPERATOR),
+    ("POST", "/api/v1/runs/run_1/cancel", OPERATOR),
     ("GET", "/api/v1/events", VIEWER),
     ("GET", "/api/v1/events/ev_1", VIEWER),
     ("POST", "/api/v1/events/replay", OPERATOR),
@@ -143,7 +144,6 @@ fn what_is_not_there_or_not_yet_there_says_so() {
         world.get("/api/v1/comets").await.problem(404, "no-such-route");
         world.get("/nowhere").await.problem(404, "no-such-route");
         world.get("/api/v1/products").await.problem(404, "not-in-this-build");
-        world.post("/api/v1/stores/pine/sync", &json!({})).await.problem(404, "not-in-this-build");
         world.get("/api/v1/orders/ord_1_5/cancel").await.problem(405, "wrong-method");
         let large = "x".repeat(100_000);
         let answer = world.ask(Method::POST, "/api/v1/accounts").trusted().raw(&large).send().await;

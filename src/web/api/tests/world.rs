@@ -339,6 +339,9 @@ fn settings() -> StoreSettings {
         vital_restarts: 5,
         vital_period: Duration::from_mins(1),
         public_url: Some(PUBLIC_URL.to_owned()),
+        autosync: Duration::from_hours(1),
+        miss_after: Duration::from_mins(2),
+        list_lag: Duration::from_mins(1),
     }
 }
 

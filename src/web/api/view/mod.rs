@@ -8,4 +8,4 @@ mod store;
 pub(super) use self::event::{EventView, event_sentence};
 pub(super) use self::order::{EntryView, OrderView};
 pub(super) use self::run::RunView;
-pub(super) use self::store::{StoreView, webhook_url};
+pub(super) use self::store::{Completeness, StoreView, webhook_url};

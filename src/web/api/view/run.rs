@@ -1,12 +1,12 @@
-//! A run: in this build, a person's request to read one order from the cart (R6, R7), or to examine
+//! A run (R6): a poll of the cart's orders, a person's request to read one order (R7), or to examine
 //! held-back orders anew (R13).
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::event::reason;
-use crate::domain::{EventState, Order, Timestamp};
-use crate::ledger::EventRow;
+use crate::domain::{EventState, Order, Task, Timestamp};
+use crate::ledger::{EventRow, Run};
 
 /// One run of a task.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -27,25 +27,81 @@ pub(in crate::web::api) struct RunView {
     started_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
     ended_at: Option<Timestamp>,
-    /// Pages of lists that were read; none, since one order is read by itself.
+    /// Pages of lists that were read.
     pages: u32,
     /// Orders the cart showed.
     seen: u32,
-    /// Of these, how many came into the book.
+    /// Of these, how many were not known before.
     new: u32,
     /// How many changed.
     changed: u32,
     /// How many were known as they are.
     unchanged: u32,
-    /// What a poll brought that the book lacked; none, since this is no poll.
+    /// What a poll brought that the book lacked.
     repaired: u32,
+    /// What webhooks should have told of and did not (R41).
+    missed: u32,
     /// How many could not be worked on.
     failed: u32,
     /// Why it failed.
-    error: Option<&'static str>,
+    error: Option<String>,
+    /// It had begun before it was asked for, and counts for both.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    joined: bool,
 }
 
 impl RunView {
+    /// Of a poll; `run` is what it has done, once it has begun.
+    pub(in crate::web::api) fn of_poll(event: &EventRow, run: Option<&Run>, store: &str) -> Self {
+        let begun = run.is_some();
+        let run = run.cloned().unwrap_or_default();
+        let crashed = event.reason.as_deref() == Some(reason::CRASHED);
+        let error = run.error.clone().or_else(|| {
+            let why = reason::sentence(reason::CRASHED).filter(|_| crashed);
+            why.map(str::to_owned)
+        });
+        let state = match event.state {
+            EventState::Waiting | EventState::Retrying if begun => "running",
+            EventState::Waiting | EventState::Retrying => "queued",
+            EventState::Dismissed => "cancelled",
+            EventState::SetAside => "failed",
+            _ if error.is_some() => "failed",
+            _ => "done",
+        };
+        let trigger = match (&event.by, begun) {
+            (_, true) => run.trigger.as_str(),
+            (Some(_), false) => "person",
+            (None, false) => "schedule",
+        };
+        Self {
+            id: format!("run_{}", event.position.0),
+            store: store.to_owned(),
+            task: Task::ImportOrders.as_str(),
+            trigger,
+            started_by: event.by.clone(),
+            state,
+            started_at: run.started_at.unwrap_or(event.received_at),
+            ended_at: event.done_at,
+            pages: run.pages,
+            seen: run.seen,
+            new: run.new,
+            changed: run.changed,
+            unchanged: run.unchanged,
+            repaired: run.repaired,
+            missed: run.missed,
+            failed: run.failed,
+            error,
+            joined: false,
+        }
+    }
+
+    /// That it had begun before it was asked for.
+    #[must_use]
+    pub(in crate::web::api) fn joined(mut self, joined: bool) -> Self {
+        self.joined = joined;
+        self
+    }
+
     /// Of a request for a fetch; `order` is the order as it stands now, if it is known.
     pub(in crate::web::api) fn new(event: &EventRow, order: Option<&Order>, store: &str) -> Self {
         let why = event.reason.as_deref();
@@ -80,8 +136,10 @@ impl RunView {
             changed: u32::from(is_changed),
             unchanged: u32::from(is_done && !is_new && !is_changed),
             repaired: 0,
+            missed: 0,
             failed: u32::from(state == "failed"),
-            error: if state == "failed" { why.and_then(reason::sentence) } else { None },
+            error: why.filter(|_| state == "failed").and_then(reason::sentence).map(str::to_owned),
+            joined: false,
         };
         let Some((imported, seen)) = re_examined else { return run };
         let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);

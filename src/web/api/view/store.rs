@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::{Rules, Timestamp};
+use crate::domain::{CartOrderId, Progress, Rules, Timestamp};
 use crate::ledger::{Backlog, Connection, StoreRow};
 use crate::web::api::Api;
 
@@ -50,10 +50,16 @@ struct HealthView {
     connection: &'static str,
     /// What stands in the way, as a sentence.
     reason: Option<String>,
-    /// Everything up to here is in the book (R42); null, since this build does not poll yet.
-    complete_up_to: Option<String>,
-    complete_held_by: Option<String>,
-    /// What polls found that webhooks did not tell; none, since this build does not poll yet.
+    /// Everything that changed in the cart until then, and that polls can see, is in the book or held
+    /// back (R42); null before the first run.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    complete_up_to: Option<Timestamp>,
+    /// The cart's id of the first order that could not be read.
+    #[schema(value_type = Option<String>)]
+    complete_held_by: Option<CartOrderId>,
+    /// What polls cannot see, a sentence each.
+    complete_except: Vec<&'static str>,
+    /// Orders that polls found within the last 24 hours and no webhook has told of (R41).
     webhook_misses_24h: u64,
     /// Events that wait.
     waiting: u64,
@@ -80,17 +86,29 @@ struct ScopeGapView {
     essential: bool,
 }
 
+/// How far a store's book is complete.
+#[derive(Debug, Default)]
+pub(in crate::web::api) struct Completeness {
+    /// What polls have reached.
+    pub(in crate::web::api) progress: Progress,
+    /// Misses of the last 24 hours.
+    pub(in crate::web::api) misses: u64,
+}
+
 impl StoreView {
     pub(in crate::web::api) fn new(
         api: &Api,
         row: &StoreRow,
         account: &str,
         backlog: &Backlog,
+        completeness: Completeness,
     ) -> Self {
         let channel = api.desk.channels.get(row.channel);
         // Before the first check nothing is known of the scopes, so none is said to be missing.
         let checked = channel.filter(|_| row.health.checked_at.is_some());
         let gaps = checked.map(|channel| channel.scope_gaps(&row.health.granted_scopes));
+        let granted = &row.health.granted_scopes;
+        let blind_spots = channel.map_or_else(Vec::new, |channel| channel.blind_spots(granted));
         let gap = |gap: crate::channel::ScopeGap| ScopeGapView {
             scope: gap.scope,
             sentence: gap.sentence,
@@ -110,7 +128,7 @@ impl StoreView {
             created_at: row.created_at,
             disconnected_at: row.disconnected_at,
             rules: row.rules.clone(),
-            health: HealthView::new(row, backlog),
+            health: HealthView::new(row, backlog, completeness, blind_spots),
             missing_scopes: gaps.unwrap_or_default().into_iter().map(gap).collect(),
             version: row.version,
             warning: None,
@@ -126,7 +144,13 @@ impl StoreView {
 }
 
 impl HealthView {
-    fn new(row: &StoreRow, backlog: &Backlog) -> Self {
+    fn new(
+        row: &StoreRow,
+        backlog: &Backlog,
+        completeness: Completeness,
+        blind_spots: Vec<&'static str>,
+    ) -> Self {
+        let Completeness { progress, misses } = completeness;
         let connection = match (row.paused, row.health.connection) {
             (true, _) => "paused",
             (false, Connection::Reconnect) => "reconnect",
@@ -135,9 +159,10 @@ impl HealthView {
         Self {
             connection,
             reason: row.health.reason.clone(),
-            complete_up_to: None,
-            complete_held_by: None,
-            webhook_misses_24h: 0,
+            complete_up_to: progress.complete_up_to,
+            complete_held_by: progress.held_by().cloned(),
+            complete_except: blind_spots,
+            webhook_misses_24h: misses,
             waiting: backlog.waiting,
             oldest_waiting_at: backlog.oldest,
             set_aside: backlog.set_aside,
