@@ -38,7 +38,8 @@ pub struct Progress {
     pub unread: Vec<Unread>,
     /// The first poll reached its end: what later ones find was missed by webhooks (R41).
     pub connected: bool,
-    /// Misses that the last scheduled poll found.
+    /// Misses of the last scheduled poll that found any, until one finds none and webhooks come
+    /// again.
     pub missed: u32,
     /// When the first of them changed, by the cart's clock.
     pub missed_since: Option<Timestamp>,

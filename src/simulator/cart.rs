@@ -184,6 +184,13 @@ impl Cart {
         self.world().shop.subscriptions.values().cloned().collect()
     }
 
+    /// Somebody removes the app's subscriptions, as Shopify does after failures.
+    pub fn forget_subscriptions(&self) {
+        let mut world = self.world();
+        world.shop.subscriptions.clear();
+        self.save(&world);
+    }
+
     /// Forgets every token: the next call of each is refused.
     pub fn revoke_tokens(&self) {
         let mut world = self.world();

@@ -9,6 +9,7 @@
 )]
 
 mod acceptance;
+mod autosync;
 mod bigcommerce;
 mod bigcommerce_trouble;
 mod cart_orders;

@@ -21,8 +21,8 @@ use crate::domain::{
     Timestamp,
 };
 use crate::ledger::{
-    Body, DeliveryKey, NewEvent, OpenEvent, POLL, Recorded, Run, RunWrite, StoreHealth,
-    TaskProgress, Trigger,
+    Body, DeliveryKey, EventFilter, NewEvent, OpenEvent, POLL, Recorded, Run, RunWrite,
+    StoreHealth, TaskProgress, Trigger,
 };
 
 /// What the event of a run says of it.
@@ -111,6 +111,8 @@ pub(super) struct PageOfRun {
 pub(super) const RUN: &str = Task::ImportOrders.as_str();
 /// While webhooks are missed or not subscribed, the next poll is due by this time (R44).
 const WHILE_DEGRADED: Duration = Duration::from_mins(10);
+/// How far beyond its beginning a run reads on: a person expects what was placed just before.
+const MARGIN: Duration = Duration::from_mins(1);
 /// Carts tell whole seconds.
 const WHOLE_SECOND: Duration = Duration::from_secs(1);
 
@@ -225,7 +227,8 @@ impl Poll {
         let mut due_by = None;
         if ends {
             let settings = &turn.resources.settings;
-            begun.finish(self.position, began, settings.list_lag);
+            let mended = begun.progress.missed > 0 && tells_again(turn, &begun.progress).await?;
+            begun.finish(self.position, began, settings.list_lag, mended);
             let sick = begun.progress.missed > 0 || lacks_subscriptions(turn);
             due_by = sick.then(|| now.plus(WHILE_DEGRADED));
             draft.close(self.position, EventState::Done, None, None);
@@ -406,9 +409,9 @@ impl Begun {
                 if let Some(newest) = reached {
                     self.progress.reached(newest);
                 }
-                // What changed after the run began is for the next one: a busy store would never be
-                // read to the end.
-                let past = changes().min().is_some_and(|oldest| oldest > began);
+                // What changed long after the run began is for the next one: a busy store would never
+                // be read to the end.
+                let past = changes().min().is_some_and(|oldest| oldest > began.plus(MARGIN));
                 page.next.clone().filter(|_| !past)
             }
             Listing::Open if page.next.is_some() => page.next.clone(),
@@ -418,13 +421,15 @@ impl Begun {
         }
     }
 
-    fn finish(&mut self, run: Position, began: Timestamp, lag: Duration) {
+    /// The list was read to its end. `mended`: webhooks have come since the first miss.
+    fn finish(&mut self, run: Position, began: Timestamp, lag: Duration, mended: bool) {
         if self.progress.watermark.is_none() {
             // What is open has been read; what changed meanwhile is for the next run.
             self.progress.reached(began.minus(lag));
         }
         self.progress.finished(run, began, lag);
-        if self.run.trigger == Trigger::Schedule {
+        // A store in which nothing happens proves nothing: misses stand until a webhook has come.
+        if self.run.missed > 0 || (mended && self.run.trigger == Trigger::Schedule) {
             self.progress.missed = self.run.missed;
             self.progress.missed_since = self.run.missed_since;
         }
@@ -437,6 +442,18 @@ impl Begun {
         draft.run(write, TaskProgress { task, progress, due_by });
     }
 }
+
+/// Whether a webhook has come since the first change that none told of (R44).
+async fn tells_again(turn: &Turn, progress: &Progress) -> Result<bool, TurnFailed> {
+    let mut filter = EventFilter::of(turn.store.account, RECENT);
+    filter.store = Some(turn.store.id);
+    let page = turn.resources.ledger.event_page(&filter).await?;
+    let last = page.rows.iter().find(|event| event.source == Source::Webhook);
+    Ok(last.map(|event| event.received_at) > progress.missed_since)
+}
+
+/// Events that are looked through for the last webhook.
+const RECENT: usize = 200;
 
 /// Webhooks shall serve the store, and not all of them are subscribed.
 fn lacks_subscriptions(turn: &Turn) -> bool {

@@ -187,7 +187,15 @@ fn r41_a_miss_is_a_change_that_no_webhook_told_of_for_minutes() {
         assert!(!flags(1).await.has(Flag::WebhookMissed));
         assert_eq!(world.ledger.misses(store, START).await.unwrap(), 0);
         assert_eq!(world.run(world.poll("pine").await).await.missed, 0);
-        assert_eq!(world.progress("pine").await.missed, 0);
+        assert_eq!(world.progress("pine").await.missed, 0, "webhooks come again");
+        // A store in which nothing happens proves nothing.
+        world.cart.put(&changed(4, -5));
+        tokio::time::sleep(Duration::from_mins(10)).await;
+        assert_eq!(world.run(world.poll("pine").await).await.missed, 1);
+        for _ in 0..2 {
+            assert_eq!(world.run(world.poll("pine").await).await.missed, 0);
+            assert_eq!(world.progress("pine").await.missed, 1);
+        }
     });
 }
 

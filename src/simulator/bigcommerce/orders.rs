@@ -78,6 +78,7 @@ fn list(store: &Store, query: &Query) -> Answer {
     let seen = seen(store);
     let world = store.world();
     let after = query.text("min_date_modified").and_then(At::parse);
+    let before = query.text("max_date_modified").and_then(At::parse);
     let mut found: Vec<(&Order, &State)> = world
         .orders
         .values()
@@ -88,6 +89,7 @@ fn list(store: &Store, query: &Query) -> Answer {
                 && query.number("max_id").is_none_or(|max| id <= max)
                 && query.number("status_id").is_none_or(|status| state.status_id == status)
                 && after.is_none_or(|after| state.since.seconds() >= after)
+                && before.is_none_or(|before| state.since.seconds() <= before)
                 // Archived ones are left out of lists here: nobody says whether they are in.
                 && !state.archived
         })

@@ -281,6 +281,11 @@ impl Store {
         self.world().hooks.values().map(|hook| hook.json(self)).collect()
     }
 
+    /// Somebody removes all hooks.
+    pub fn forget_hooks(&self) {
+        self.world().hooks.clear();
+    }
+
     /// Switches all hooks off, as BigCommerce does after two days of failures.
     pub fn deactivate_hooks(&self) {
         for hook in self.world().hooks.values_mut() {

@@ -65,17 +65,41 @@ async fn r40_a_full_page_goes_on_from_its_last_change() {
 }
 
 #[tokio::test]
-async fn r40_a_full_page_of_one_second_goes_on_by_page() {
-    let same = page_of(&full(|_| 7));
-    let (cart, channel, access) = cart(vec![same.clone(), same, page_of(&[])]).await;
-    let first = channel.list_orders(&access, &since()).await.unwrap();
-    let second = channel.list_orders(&access, &first.next.unwrap()).await.unwrap();
-    let third = channel.list_orders(&access, &second.next.unwrap()).await.unwrap();
-    assert_eq!(third.next, None);
-    let asked = cart.asked();
-    for (asked, page) in asked.iter().zip(["page=1&", "page=2&", "page=3&"]) {
-        assert!(line_of(asked).contains(page), "{}", asked.head);
+async fn r40_a_full_page_of_one_second_goes_on_by_id_within_it_and_then_behind_it() {
+    let same = full(|_| 7);
+    let later: Vec<Value> = (0..3).map(|nth| order(2000 + nth)).collect();
+    let replies = vec![page_of(&same), page_of(&same), page_of(&later), page_of(&[])];
+    let (cart, channel, access) = cart(replies).await;
+    let mut from = Some(since());
+    while let Some(here) = from {
+        from = channel.list_orders(&access, &here).await.unwrap().next;
     }
+    let asked: Vec<String> = cart.asked().iter().map(|asked| line_of(asked).to_owned()).collect();
+    let second =
+        "min_date_modified=2019-03-05T21%3A00%3A07Z&max_date_modified=2019-03-05T21%3A00%3A08Z";
+    let within = format!("page=1&limit=250&{second}&include");
+    assert!(asked[1].contains(&within), "from its beginning, by id: {}", asked[1]);
+    assert!(asked[2].contains(&format!("{second}&min_id=1250&include")), "{}", asked[2]);
+    assert!(
+        asked[3].contains("sort=date_modified%3Aasc&min_date_modified=2019-03-05T21%3A00%3A08Z&"),
+        "{}",
+        asked[3]
+    );
+    assert_eq!(asked.len(), 4);
+}
+
+#[tokio::test]
+async fn r40_a_cart_that_does_not_go_on_behind_an_id_is_read_by_page() {
+    let same = page_of(&full(|_| 7));
+    let replies = vec![same.clone(), same.clone(), same.clone(), same, page_of(&[])];
+    let (cart, channel, access) = cart(replies).await;
+    let mut from = Some(since());
+    for _ in 0..5 {
+        from = channel.list_orders(&access, &from.unwrap()).await.unwrap().next;
+    }
+    let asked = cart.asked();
+    assert!(line_of(&asked[3]).contains("page=2&"), "{}", asked[3].head);
+    assert!(line_of(&asked[4]).contains("page=3&"), "{}", asked[4].head);
 }
 
 #[tokio::test]
