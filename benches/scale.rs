@@ -27,11 +27,12 @@ use instasync::directory::Directory;
 use instasync::domain::order::Guard;
 use instasync::domain::{
     AccountId, Amount, ArrivedBy, CartOrderId, CartSide, CartState, ChannelKind, Content, Flags,
-    Line, Order, OrderId, Sighting, Source, Status, StoreId, Timestamp, Totals,
+    Line, Order, OrderId, Sighting, Source, Status, StoreId, Task, Timestamp, Totals,
 };
 use instasync::ledger::sqlite::{Sqlite, SqliteOptions};
 use instasync::ledger::{
-    Body, Commit, DeliveryKey, Ledger, NewEvent, NewStore, OrderWrite, StoreRow, Write, Written,
+    Autosync, Body, Commit, DeliveryKey, Ledger, NewEvent, NewStore, OrderWrite, StoreRow,
+    TaskSettings, Write, Written,
 };
 use instasync::vault::Vault;
 use sha2::Sha256;
@@ -159,7 +160,14 @@ async fn book(folder: &Path, size: Size) {
                 Write::AddStore(Box::new(NewStore { row: store(&directory, *n), first_run: NOW }))
             })
             .collect();
-        ledger.write(&batch).await.unwrap();
+        let written = ledger.write(&batch).await.unwrap();
+        // No store is polled while it is measured.
+        let ids = written.iter().filter_map(|written| match written {
+            Written::StoreAdded { id, .. } => Some(*id),
+            _ => None,
+        });
+        let quiet: Vec<Write> = ids.map(without_autosync).collect();
+        ledger.write(&quiet).await.unwrap();
     }
     let epochs: Vec<Write> =
         (1..=size.stores).map(|id| Write::TakeEpoch(StoreId(id as i64))).collect();
@@ -225,6 +233,16 @@ fn store(directory: &Directory, n: usize) -> StoreRow {
     // All share one secret for the bench's ease; they are not stores of one app.
     row.credential_group = n.to_be_bytes().to_vec();
     row
+}
+
+fn without_autosync(store: StoreId) -> Write {
+    Write::SetTask(TaskSettings {
+        store,
+        task: Task::ImportOrders,
+        instasync: true,
+        autosync: Autosync::Off,
+        next_due: None,
+    })
 }
 
 fn orders(store: StoreId, count: usize) -> Commit {

@@ -151,6 +151,6 @@ pub struct Backlog {
     pub oldest: Option<Timestamp>,
     /// Events set aside.
     pub set_aside: u64,
-    /// When the newest event was received.
-    pub last_event: Option<Timestamp>,
+    /// When the newest webhook was received.
+    pub last_webhook: Option<Timestamp>,
 }

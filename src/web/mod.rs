@@ -3,6 +3,7 @@
 pub mod api;
 pub(crate) mod attention;
 pub mod auth;
+pub(crate) mod bolt;
 pub(crate) mod cursor;
 pub mod health;
 pub mod problem;

@@ -2,12 +2,13 @@
 //! after a crash.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use instasync::simulator::bigcommerce::{Act, Wanted};
 use instasync::simulator::{Action, Allowance, Fault, Setting, Wish};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::support::bigcommerce::Shop as Oak;
 use crate::support::daemon::{Daemon, Home};
@@ -133,7 +134,9 @@ async fn r40_r44_without_webhooks_the_book_is_the_carts_and_the_bolt_says_lost(
     two_seconds_pass().await;
     let ids: Vec<u64> = (0..12).map(|_| cart.place()).collect();
     let cancelled: BTreeSet<u64> = ids.iter().step_by(4).copied().chain([told]).collect();
-    cancelled.iter().for_each(|id| cart.cancel(*id));
+    for id in &cancelled {
+        cart.cancel(*id);
+    }
     two_seconds_pass().await;
     let on = home.run(&["autosync", slug, "--task", "import_orders", "--every", "on"]).await;
     assert_eq!(on.code(), 0, "{on:?}");
@@ -268,7 +271,7 @@ async fn s13_ten_thousand_orders_of_a_few_seconds_arrive_once_over_changes_and_a
         if run["state"] == "done" {
             break run;
         }
-        assert!(began.elapsed() < Duration::from_secs(180), "it takes too long: {run}");
+        assert!(began.elapsed() < Duration::from_mins(3), "it takes too long: {run}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     let rate = f64::from(MANY) / began.elapsed().as_secs_f64();

@@ -21,8 +21,8 @@ use crate::domain::{
     Timestamp,
 };
 use crate::ledger::{
-    Body, DeliveryKey, EventFilter, NewEvent, OpenEvent, POLL, Recorded, Run, RunWrite,
-    StoreHealth, TaskProgress, Trigger,
+    Body, DeliveryKey, NewEvent, OpenEvent, POLL, Recorded, Run, RunWrite, StoreHealth,
+    TaskProgress, Trigger,
 };
 
 /// What the event of a run says of it.
@@ -445,15 +445,9 @@ impl Begun {
 
 /// Whether a webhook has come since the first change that none told of (R44).
 async fn tells_again(turn: &Turn, progress: &Progress) -> Result<bool, TurnFailed> {
-    let mut filter = EventFilter::of(turn.store.account, RECENT);
-    filter.store = Some(turn.store.id);
-    let page = turn.resources.ledger.event_page(&filter).await?;
-    let last = page.rows.iter().find(|event| event.source == Source::Webhook);
-    Ok(last.map(|event| event.received_at) > progress.missed_since)
+    let backlog = turn.resources.ledger.backlog(turn.store.id).await?;
+    Ok(backlog.last_webhook > progress.missed_since)
 }
-
-/// Events that are looked through for the last webhook.
-const RECENT: usize = 200;
 
 /// Webhooks shall serve the store, and not all of them are subscribed.
 fn lacks_subscriptions(turn: &Turn) -> bool {

@@ -108,16 +108,16 @@ fn next(from: &ListFrom, place: Place, full: bool, orders: &[Listed]) -> Option<
         Listing::Open => {
             let next_status = Place { status: place.status + 1, ..Place::default() };
             if full {
-                at(Listing::Open, place.behind(orders))
+                Some(at(Listing::Open, place.behind(orders)))
             } else if next_status.status < OPEN.len() {
-                at(Listing::Open, next_status)
+                Some(at(Listing::Open, next_status))
             } else {
                 None
             }
         }
         Listing::Changed { since } if place.within => {
             if full {
-                return at(from.listing.clone(), place.behind(orders));
+                return Some(at(from.listing.clone(), place.behind(orders)));
             }
             let since = since.map(next_second);
             Some(ListFrom::the_start(Listing::Changed { since }))
@@ -133,15 +133,15 @@ fn next(from: &ListFrom, place: Place, full: bool, orders: &[Listed]) -> Option<
                 // A page of one single second would never be left that way.
                 (_, last) => {
                     let listing = Listing::Changed { since: last.or(*since) };
-                    at(listing, Place { within: true, ..Place::default() })
+                    Some(at(listing, Place { within: true, ..Place::default() }))
                 }
             }
         }
     }
 }
 
-fn at(listing: Listing, place: Place) -> Option<ListFrom> {
-    Some(ListFrom { listing, page: serde_json::to_string(&place).ok() })
+fn at(listing: Listing, place: Place) -> ListFrom {
+    ListFrom { listing, page: serde_json::to_string(&place).ok() }
 }
 
 impl Place {

@@ -102,7 +102,8 @@ impl Book {
             self.events.range(all).map(|(_, kept)| &kept.row)
         };
         let newest = |open: bool| -> Option<Timestamp> {
-            rows().rev().find(|row| row.state.is_open() == open).map(|row| row.received_at)
+            let webhooks = rows().rev().filter(|row| row.source == Source::Webhook);
+            webhooks.filter(|row| row.state.is_open() == open).map(|row| row.received_at).next()
         };
         let run = Task::ImportOrders.as_str();
         let is_run = |row: &EventRow| row.topic == run && row.source != Source::Webhook;
@@ -111,7 +112,7 @@ impl Book {
             waiting: waiting().count() as u64,
             oldest: waiting().next().map(|row| row.received_at),
             set_aside: rows().filter(|row| row.state == EventState::SetAside).count() as u64,
-            last_event: newest(true).max(newest(false)),
+            last_webhook: newest(true).max(newest(false)),
         }
     }
 }

@@ -226,8 +226,10 @@ pub(super) const BACKLOG: &str = "SELECT (SELECT count(*) FROM inbox \
        WHERE store_id = ?1 AND NOT (topic = 'import_orders' AND source <> 'webhook') \
        ORDER BY position LIMIT 1) AS oldest, \
      (SELECT count(*) FROM event WHERE store_id = ?1 AND state = 'set_aside') AS set_aside, \
-     (SELECT received_at FROM inbox WHERE store_id = ?1 ORDER BY position DESC LIMIT 1) AS newest, \
-     (SELECT received_at FROM event WHERE store_id = ?1 ORDER BY position DESC LIMIT 1) AS last";
+     (SELECT received_at FROM inbox \
+       WHERE store_id = ?1 AND source = 'webhook' ORDER BY position DESC LIMIT 1) AS newest, \
+     (SELECT received_at FROM event \
+       WHERE store_id = ?1 AND source = 'webhook' ORDER BY position DESC LIMIT 1) AS last";
 
 pub(super) async fn backlog(pool: &SqlitePool, store: StoreId) -> Result<Backlog, LedgerError> {
     let row = sqlx::query(BACKLOG).bind(store.0).fetch_one(pool).await.map_err(failed)?;
@@ -236,6 +238,6 @@ pub(super) async fn backlog(pool: &SqlitePool, store: StoreId) -> Result<Backlog
         waiting: get::<i64>(&row, "waiting")? as u64,
         oldest: at("oldest")?,
         set_aside: get::<i64>(&row, "set_aside")? as u64,
-        last_event: at("newest")?.max(at("last")?),
+        last_webhook: at("newest")?.max(at("last")?),
     })
 }

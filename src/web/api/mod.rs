@@ -9,7 +9,7 @@
 //! | [`page`] | pages of lists |
 //! | [`view`] | the JSON of stores, orders, events and runs |
 //! | [`stores`] | connecting, changing and disconnecting carts |
-//! | [`tasks`], [`bolt`] | what serves each task of a store, told truthfully (R2–R5, R44) |
+//! | [`tasks`] | what serves each task of a store, told truthfully (R2–R5, R44) |
 //! | [`orders`], [`events`], [`runs`] | what people and tools read and do |
 //! | [`replay`] | trying a change of rules on what is kept |
 //! | [`revisions`] | what the cart changed of an order, and what people decide about it |
@@ -22,7 +22,6 @@
 mod accounts;
 mod actors;
 mod attention;
-mod bolt;
 mod events;
 mod idempotency;
 mod input;

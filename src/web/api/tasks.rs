@@ -8,19 +8,17 @@ use bytes::Bytes;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::bolt::bolt;
 use super::input::{Fields, Params};
 use super::orders::RunsStarted;
 use super::view::RunView;
 use super::{Api, Scope, runs};
-use crate::domain::{Grid, Source, Task, Timestamp};
+use crate::domain::{Grid, Task, Timestamp};
 use crate::ledger::{
-    Autosync, EventFilter, Role, StoreListing, StoreRow, TaskRow, TaskSettings, Trigger, Write,
+    Autosync, Role, StoreListing, StoreRow, TaskRow, TaskSettings, Trigger, Write,
 };
+use crate::web::bolt::bolt;
 use crate::web::problem::{Kind, Problem};
 
-/// Events that are looked through for the last webhook.
-const RECENT: usize = 200;
 /// What people may choose (R4).
 const INTERVALS: [Duration; 4] = [
     Duration::from_mins(10),
@@ -84,7 +82,7 @@ async fn views(api: &Api, store: &StoreListing) -> Result<Vec<TaskView>, Problem
     for task in tasks(api, store).await? {
         let (instasync, last_run) = match task.task {
             Task::ImportOrders => {
-                (instasync(api, store, &row, &task).await?, runs::last_poll(api, store).await?)
+                (instasync(api, &row, &task).await?, runs::last_poll(api, store).await?)
             }
             Task::ImportProducts | Task::WriteInventory => (not_yet(task.task), None),
         };
@@ -104,13 +102,8 @@ async fn tasks(api: &Api, store: &StoreListing) -> Result<Vec<TaskRow>, Problem>
     Ok(Task::ALL.map(of).into())
 }
 
-async fn instasync(
-    api: &Api,
-    store: &StoreListing,
-    row: &StoreRow,
-    task: &TaskRow,
-) -> Result<InstasyncView, Problem> {
-    let last_event_at = last_webhook(api, store).await?;
+async fn instasync(api: &Api, row: &StoreRow, task: &TaskRow) -> Result<InstasyncView, Problem> {
+    let last_event_at = api.desk.ledger.backlog(row.id).await?.last_webhook;
     let wanted = api.desk.channels.get(row.channel).map_or(&[][..], |c| c.wanted_topics());
     let (state, reason) = bolt(row, task, wanted, last_event_at, api.desk.clock.now());
     let enabled = task.instasync && row.disconnected_at.is_none();
@@ -138,14 +131,6 @@ fn autosync(api: &Api, row: &StoreRow, task: &TaskRow) -> AutosyncView {
         interval: interval(every.unwrap_or(default)),
         next_run_at: task.next_due.filter(|_| every.is_some()),
     }
-}
-
-async fn last_webhook(api: &Api, store: &StoreListing) -> Result<Option<Timestamp>, Problem> {
-    let mut filter = EventFilter::of(store.account, RECENT);
-    filter.store = Some(store.id);
-    let page = api.desk.ledger.event_page(&filter).await?;
-    let last = page.rows.iter().find(|event| event.source == Source::Webhook);
-    Ok(last.map(|event| event.received_at))
 }
 
 // === Changing what serves a task ===

@@ -6,10 +6,11 @@ use askama::Template;
 
 use super::words::{OrderRow, When, span};
 use super::{Frame, PageError};
-use crate::domain::{AccountId, Flag, StoreId, Timestamp};
-use crate::ledger::{Backlog, Connection, OrderFilter, StoreRow};
+use crate::domain::{AccountId, Flag, StoreId, Task, Timestamp};
+use crate::ledger::{Backlog, Connection, OrderFilter, StoreRow, TaskRow};
 use crate::web::Desk;
 use crate::web::attention::{self, Severity};
+use crate::web::bolt::bolt;
 
 /// Orders shown.
 const LATEST: usize = 20;
@@ -64,6 +65,8 @@ struct Card {
     tone: &'static str,
     health: &'static str,
     bolt: &'static str,
+    bolt_reason: Option<String>,
+    complete: Option<When>,
     last_event: Option<When>,
     waiting: String,
     set_aside: u64,
@@ -80,11 +83,25 @@ pub(super) async fn read(desk: &Desk, account: AccountId) -> Result<Live, PageEr
     let mut cards = Vec::with_capacity(stores.len());
     let mut waiting = 0;
     let mut oldest: Option<Timestamp> = None;
+    let mut complete = Vec::new();
     for store in &stores {
         let backlog = desk.ledger.backlog(store.id).await?;
         waiting += backlog.waiting;
         oldest = [oldest, backlog.oldest].into_iter().flatten().min();
-        cards.push(card(store, &backlog, &troubles, now));
+        let tasks = desk.ledger.tasks(store.id).await?;
+        let orders = tasks.into_iter().find(|task| task.task == Task::ImportOrders);
+        let orders = orders.unwrap_or_else(|| TaskRow::new(Task::ImportOrders, now));
+        if store.disconnected_at.is_none() {
+            complete.push(orders.progress.complete_up_to);
+        }
+        let wanted = desk.channels.get(store.channel).map_or(&[][..], |it| it.wanted_topics());
+        let (state, reason) = bolt(store, &orders, wanted, backlog.last_webhook, now);
+        cards.push(Card {
+            bolt: state,
+            bolt_reason: reason,
+            complete: orders.progress.complete_up_to.map(|at| When::new(at, now)),
+            ..card(store, &backlog, &troubles, now)
+        });
     }
     cards.sort_by_key(|card| card.rank);
     let names: HashMap<StoreId, &str> =
@@ -96,7 +113,10 @@ pub(super) async fn read(desk: &Desk, account: AccountId) -> Result<Live, PageEr
     let truth = if stores.is_empty() {
         "No store is connected yet.".to_owned()
     } else {
-        truth(waiting, oldest, troubles.len(), now)
+        // Stores that are not shown are not spoken for.
+        let complete: Option<Vec<Timestamp>> = complete.into_iter().collect();
+        let complete = complete.filter(|_| !more_stores).and_then(|all| all.into_iter().min());
+        truth(waiting, oldest, complete, troubles.len(), now)
     };
     for trouble in troubles.iter_mut().filter(|trouble| trouble.kind == "set_aside") {
         let named = stores.iter().find(|store| store.slug == trouble.store);
@@ -110,9 +130,18 @@ pub(super) async fn read(desk: &Desk, account: AccountId) -> Result<Live, PageEr
 }
 
 /// One line that says how things are.
-fn truth(waiting: u64, oldest: Option<Timestamp>, attention: usize, now: Timestamp) -> String {
+fn truth(
+    waiting: u64,
+    oldest: Option<Timestamp>,
+    complete: Option<Timestamp>,
+    attention: usize,
+    now: Timestamp,
+) -> String {
     let work = match (waiting, oldest) {
-        (0, _) | (_, None) => "Everything that came in has been worked on.".to_owned(),
+        (0, _) | (_, None) => complete.map_or_else(
+            || "Everything that came in has been worked on.".to_owned(),
+            |up_to| format!("All orders are complete up to {}.", When::new(up_to, now).second),
+        ),
         (1, Some(oldest)) => format!("1 event has waited for {}.", span(now.since(oldest))),
         (many, Some(oldest)) => {
             format!("{many} events wait, the oldest for {}.", span(now.since(oldest)))
@@ -136,8 +165,10 @@ fn card(store: &StoreRow, backlog: &Backlog, troubles: &[attention::Item], now: 
         domain: store.domain.clone(),
         tone,
         health,
-        bolt: bolt(store, backlog),
-        last_event: backlog.last_event.map(|at| When::new(at, now)),
+        bolt: "off",
+        bolt_reason: None,
+        complete: None,
+        last_event: backlog.last_webhook.map(|at| When::new(at, now)),
         waiting: oldest.map_or_else(
             || backlog.waiting.to_string(),
             |oldest| format!("{}, oldest for {}", backlog.waiting, span(now.since(oldest))),
@@ -172,17 +203,6 @@ fn health(
         (3, "warn", "Needs a look")
     } else {
         (4, "ok", "Healthy")
-    }
-}
-
-/// Whether webhooks reach us.
-fn bolt(store: &StoreRow, backlog: &Backlog) -> &'static str {
-    let unregistered = store.health.checked_at.is_some() && store.health.subscribed.is_empty();
-    match backlog.last_event {
-        _ if store.disconnected_at.is_some() => "off",
-        _ if unregistered => "not registered",
-        Some(_) => "live",
-        None => "waiting for the first event",
     }
 }
 
@@ -238,12 +258,20 @@ mod tests {
         let now = Timestamp::from_seconds(1_700_000_000);
         let before = Some(now.minus(Duration::from_secs(7300)));
         assert_eq!(
-            truth(0, None, 0, now),
+            truth(0, None, None, 0, now),
             "Everything that came in has been worked on. Nothing needs you."
         );
-        assert_eq!(truth(1, before, 1, now), "1 event has waited for 2 h. One thing needs you.");
+        let up_to = Some(Timestamp::from_seconds(1_700_000_000));
         assert_eq!(
-            truth(9, before, 3, now),
+            truth(0, None, up_to, 0, now),
+            "All orders are complete up to 2023-11-14 22:13:20 UTC. Nothing needs you."
+        );
+        assert_eq!(
+            truth(1, before, None, 1, now),
+            "1 event has waited for 2 h. One thing needs you."
+        );
+        assert_eq!(
+            truth(9, before, None, 3, now),
             "9 events wait, the oldest for 2 h. 3 things need you."
         );
     }

@@ -166,7 +166,7 @@ impl HealthView {
             waiting: backlog.waiting,
             oldest_waiting_at: backlog.oldest,
             set_aside: backlog.set_aside,
-            last_event_at: backlog.last_event,
+            last_event_at: backlog.last_webhook,
             subscribed: row.health.subscribed.clone(),
             checked_at: row.health.checked_at,
         }

@@ -10,7 +10,7 @@ const QUIET_AFTER: Duration = Duration::from_hours(24);
 
 /// The state of the bolt and its reason, from what is known; a bolt never looks better than that.
 /// `wanted` are the topics that have to be subscribed, `last` is when the last webhook came.
-pub(super) fn bolt(
+pub(crate) fn bolt(
     row: &StoreRow,
     task: &TaskRow,
     wanted: &[&str],
