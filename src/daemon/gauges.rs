@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use tracing::warn;
 
 use crate::actor::ActorState;
-use crate::domain::StoreId;
-use crate::ledger::Connection;
+use crate::domain::{StoreId, Task};
+use crate::ledger::{Connection, TaskRow};
 use crate::metrics::{Snapshot, StoreGauges};
 use crate::web::Desk;
 use crate::web::health::Gauges;
@@ -25,7 +25,7 @@ impl DaemonGauges {
         Self { desk }
     }
 
-    /// Stores worth a number: those with an actor, then those with open events.
+    /// Stores worth a number: those with an actor, those with open events, then others.
     async fn busy(&self) -> Vec<StoreId> {
         let directory = &self.desk.directory;
         let views = self.desk.stores.actors();
@@ -38,6 +38,11 @@ impl DaemonGauges {
         }
         let mut seen = std::collections::HashSet::new();
         ids.retain(|id| seen.insert(*id));
+        if ids.len() < MOST {
+            // A store in which nothing happens has a mark that must be seen to move.
+            let quiet = directory.all();
+            ids.extend(quiet.iter().map(|store| store.id).filter(|id| !seen.contains(id)));
+        }
         ids.truncate(MOST);
         ids
     }
@@ -58,6 +63,9 @@ impl Gauges for DaemonGauges {
             let row = self.desk.ledger.store(id).await.ok().flatten();
             let backlog = self.desk.ledger.backlog(id).await.ok();
             let (Some(row), Some(backlog)) = (row, backlog) else { continue };
+            let tasks = self.desk.ledger.tasks(id).await.unwrap_or_default();
+            let orders = tasks.iter().find(|task| task.task == Task::ImportOrders);
+            let reached = |task: &TaskRow| Some((task.task, task.progress.last_began?));
             reconnect += u64::from(row.health.connection == Connection::Reconnect);
             let wanted = self.desk.channels.get(row.channel).map_or(&[][..], |c| c.wanted_topics());
             let subscribed = |topic: &str| row.health.subscribed.iter().any(|s| s == topic);
@@ -66,6 +74,8 @@ impl Gauges for DaemonGauges {
             stores.push(StoreGauges {
                 mailbox_depth: mailboxes.get(row.slug.as_str()).copied().unwrap_or(0),
                 subscriptions: subscriptions.map(|topic| (*topic, subscribed(topic))).collect(),
+                complete_up_to: orders.and_then(|task| task.progress.complete_up_to),
+                last_success: tasks.iter().filter_map(reached).collect(),
                 events_waiting: backlog.waiting,
                 oldest_waiting: backlog.oldest.map(|at| now.since(at)).unwrap_or_default(),
                 set_aside: backlog.set_aside,

@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write};
 
 use super::{About, OTHER, Snapshot, StoreGauges};
+use crate::domain::Timestamp;
 
 /// Announces a series.
 pub(super) fn head(text: &mut String, name: &str, kind: &str, help: &str) {
@@ -89,6 +90,25 @@ pub(super) fn snapshot(
         store.mailbox_depth as f64
     });
 
+    if own.iter().any(|gauges| gauges.complete_up_to.is_some()) {
+        let name = "instasync_complete_up_to_timestamp_seconds";
+        head(text, name, "gauge", "Up to when the book is complete.");
+        for gauges in &own {
+            if let Some(up_to) = gauges.complete_up_to {
+                sample(text, name, &[("store", &gauges.store)], seconds(up_to));
+            }
+        }
+    }
+    if own.iter().any(|gauges| !gauges.last_success.is_empty()) {
+        let name = "instasync_task_last_success_timestamp_seconds";
+        head(text, name, "gauge", "When the last run began whose list was read to the end.");
+        for gauges in &own {
+            for (task, at) in &gauges.last_success {
+                let labels = [("store", gauges.store.as_str()), ("task", task.as_str())];
+                sample(text, name, &labels, seconds(*at));
+            }
+        }
+    }
     if own.iter().any(|gauges| !gauges.subscriptions.is_empty()) {
         let name = "instasync_subscription_up";
         head(text, name, "gauge", "Whether the cart tells us of this topic.");
@@ -108,7 +128,11 @@ pub(super) fn snapshot(
     }
 }
 
-/// Several stores as one. Subscriptions do not add up to anything and are left out.
+fn seconds(at: Timestamp) -> f64 {
+    at.0 as f64 / 1e6
+}
+
+/// Several stores as one. Subscriptions and instants do not add up to anything and are left out.
 fn sum(stores: &[&StoreGauges]) -> Option<StoreGauges> {
     let mut sum = StoreGauges { store: OTHER.to_owned(), ..StoreGauges::default() };
     for store in stores {

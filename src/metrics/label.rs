@@ -76,6 +76,18 @@ label! {
 }
 
 label! {
+    /// How a run of a task ended (R6).
+    RunResult {
+        /// Its list was read to the end.
+        Done = "done",
+        /// It came to nothing.
+        Failed = "failed",
+        /// A person ended it.
+        Cancelled = "cancelled",
+    }
+}
+
+label! {
     /// Why a store's actor was built anew.
     RestartReason {
         /// It panicked.

@@ -26,9 +26,9 @@ use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
-use crate::domain::{ChannelKind, Timestamp};
+use crate::domain::{ChannelKind, Task, Timestamp};
 
-pub use self::label::{CartCode, ImportPath, Outcome, RestartReason, WebhookResult};
+pub use self::label::{CartCode, ImportPath, Outcome, RestartReason, RunResult, WebhookResult};
 pub(crate) use self::process::max_open_files;
 use self::series::StoreSeries;
 
@@ -38,12 +38,18 @@ const IMPORT: &str = "instasync_import_latency_seconds";
 const ORDERS: &str = "instasync_orders_total";
 const RESTARTS: &str = "instasync_actor_restarts_total";
 const REQUESTS: &str = "instasync_cart_requests_total";
+const RUNS: &str = "instasync_task_runs_total";
+const RUN_DURATION: &str = "instasync_task_duration_seconds";
+const MISSES: &str = "instasync_webhook_misses_total";
 
 /// Seconds; the upper end is a cart's patience.
 const ACK_BUCKETS: [f64; 11] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 /// Seconds; the upper end is a missed hourly poll.
 const IMPORT_BUCKETS: [f64; 14] =
     [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0];
+
+/// Seconds; the upper end is the first run of a large shop.
+const RUN_BUCKETS: [f64; 9] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0];
 
 /// Stands for every store beyond `max_stores`, and for no store at all.
 const OTHER: &str = "other";
@@ -86,6 +92,10 @@ pub struct StoreGauges {
     pub set_aside: u64,
     /// Messages and events its actor knows of and has not worked off.
     pub mailbox_depth: u64,
+    /// Up to when its book is complete (R42).
+    pub complete_up_to: Option<Timestamp>,
+    /// When the last run began whose list was read to the end, by task.
+    pub last_success: Vec<(Task, Timestamp)>,
     /// Topics the store must be subscribed to, and whether it is.
     pub subscriptions: Vec<(&'static str, bool)>,
 }
@@ -106,6 +116,7 @@ struct Shared {
     stores: RwLock<HashMap<Box<str>, Arc<StoreSeries>>>,
     other: StoreSeries,
     ack: Histogram,
+    run_duration: Histogram,
     observations: AtomicU64,
 }
 
@@ -120,6 +131,7 @@ impl Metrics {
         Self {
             shared: Arc::new(Shared {
                 ack: registry.histogram(ACK, Vec::new()),
+                run_duration: registry.histogram(RUN_DURATION, Vec::new()),
                 registry,
                 prometheus,
                 about,
@@ -162,6 +174,18 @@ impl Metrics {
     /// An event came to this outcome.
     pub fn order_outcome(&self, store: &str, outcome: Outcome) {
         self.with(store, |series, registry| series.order(registry, outcome));
+    }
+
+    /// A run of a task ended, so long after it had begun.
+    pub fn run_ended(&self, store: &str, task: Task, result: RunResult, took: Duration) {
+        self.with(store, |series, registry| series.run(registry, task, result));
+        self.shared.run_duration.record(took.as_secs_f64());
+        self.observed();
+    }
+
+    /// A poll found so many changes that no webhook had told of (R41).
+    pub fn missed(&self, store: &str, count: u32) {
+        self.with(store, |series, registry| series.missed(registry, count));
     }
 
     /// A store's actor was built anew.
@@ -251,6 +275,7 @@ fn recorder() -> Result<PrometheusRecorder, BuildError> {
     Ok(PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(ACK.to_owned()), &ACK_BUCKETS)?
         .set_buckets_for_metric(Matcher::Full(IMPORT.to_owned()), &IMPORT_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(RUN_DURATION.to_owned()), &RUN_BUCKETS)?
         .build_recorder())
 }
 
@@ -277,6 +302,8 @@ impl Registry {
             (ORDERS, "What events did to orders."),
             (RESTARTS, "Store actors that were built anew."),
             (REQUESTS, "Calls to carts, by what they answered."),
+            (RUNS, "Runs of tasks, by how they ended."),
+            (MISSES, "Changes that a poll found and no webhook had told of."),
         ];
         for (name, text) in counters {
             self.recorder.describe_counter(name.into(), None, SharedString::const_str(text));
@@ -284,6 +311,7 @@ impl Registry {
         let histograms = [
             (ACK, "From a delivery's headers to its answer 200."),
             (IMPORT, "From what caused it to the stored order."),
+            (RUN_DURATION, "From the beginning of a run to its end."),
         ];
         for (name, text) in histograms {
             self.recorder.describe_histogram(name.into(), None, SharedString::const_str(text));

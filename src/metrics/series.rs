@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use metrics::{Counter, Histogram, Label};
 
-use super::label::{CartCode, ImportPath, Outcome, RestartReason, WebhookResult};
-use super::{IMPORT, ORDERS, REQUESTS, RESTARTS, Registry, WEBHOOKS};
-use crate::domain::ChannelKind;
+use super::label::{CartCode, ImportPath, Outcome, RestartReason, RunResult, WebhookResult};
+use super::{IMPORT, MISSES, ORDERS, REQUESTS, RESTARTS, RUNS, Registry, WEBHOOKS};
+use crate::domain::{ChannelKind, Task};
 
 /// Handles of one value of the label `store`.
 pub(super) struct StoreSeries {
@@ -19,6 +19,8 @@ pub(super) struct StoreSeries {
     imports: Family<ImportPath, Histogram>,
     restarts: Family<RestartReason, Counter>,
     requests: Family<CartCode, Counter>,
+    runs: Family<(Task, RunResult), Counter>,
+    misses: Family<(), Counter>,
     /// µs; the recorder's counters count in whole numbers, seconds would be too coarse.
     throttled: AtomicU64,
 }
@@ -32,6 +34,8 @@ impl StoreSeries {
             imports: Family::default(),
             restarts: Family::default(),
             requests: Family::default(),
+            runs: Family::default(),
+            misses: Family::default(),
             throttled: AtomicU64::new(0),
         }
     }
@@ -75,6 +79,22 @@ impl StoreSeries {
     pub(super) fn request(&self, registry: &Registry, code: CartCode) {
         let make = || registry.counter(REQUESTS, self.labels([Label::new("code", code.text())]));
         self.requests.with(code, make, |counter| counter.increment(1));
+    }
+
+    pub(super) fn run(&self, registry: &Registry, task: Task, result: RunResult) {
+        let label = || {
+            [
+                Label::from_static_parts("task", task.as_str()),
+                Label::from_static_parts("result", result.as_str()),
+            ]
+        };
+        let make = || registry.counter(RUNS, self.labels(label()));
+        self.runs.with((task, result), make, |counter| counter.increment(1));
+    }
+
+    pub(super) fn missed(&self, registry: &Registry, count: u32) {
+        let make = || registry.counter(MISSES, self.labels([]));
+        self.misses.with((), make, |counter| counter.increment(u64::from(count)));
     }
 
     pub(super) fn throttled(&self, wait: Duration) {

@@ -25,13 +25,26 @@ async fn counts_under_the_names_that_are_promised() {
     metrics.import_latency("pine", ImportPath::Instasync, Duration::from_secs(1));
     metrics.order_outcome("pine", Outcome::Created);
     metrics.actor_restart("pine", RestartReason::Panic);
+    metrics.run_ended("pine", Task::ImportOrders, RunResult::Done, Duration::from_secs(2));
+    metrics.missed("pine", 3);
     metrics.cart_request("pine", CartCode::Status(200));
     metrics.cart_request("pine", CartCode::Status(999));
     metrics.cart_request("pine", CartCode::Timeout);
     metrics.cart_throttled("pine", Duration::from_millis(1250));
     metrics.cart_throttled("pine", Duration::from_millis(250));
-    let text = metrics.render(&Snapshot::default());
+    let complete = StoreGauges {
+        store: "pine".to_owned(),
+        complete_up_to: Some(Timestamp::from_seconds(1_700_000_000)),
+        last_success: vec![(Task::ImportOrders, Timestamp::from_seconds(1_700_000_060))],
+        ..StoreGauges::default()
+    };
+    let text = metrics.render(&Snapshot { stores: vec![complete], health: Vec::new() });
     for expected in [
+        "instasync_task_runs_total{store=\"pine\",task=\"import_orders\",result=\"done\"} 1",
+        "instasync_task_duration_seconds_count 1",
+        "instasync_webhook_misses_total{store=\"pine\"} 3",
+        "instasync_complete_up_to_timestamp_seconds{store=\"pine\"} 1700000000",
+        "instasync_task_last_success_timestamp_seconds{store=\"pine\",task=\"import_orders\"} 1700000060",
         "instasync_webhooks_received_total{store=\"pine\",channel=\"shopify\",topic=\"orders/create\",result=\"accepted\"} 2",
         "instasync_webhooks_received_total{store=\"other\",channel=\"shopify\",topic=\"other\",result=\"unknown_store\"} 1",
         "instasync_webhook_ack_duration_seconds_bucket{le=\"0.001\"} 0",

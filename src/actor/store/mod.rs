@@ -20,6 +20,7 @@
 //! | [`mod@load`] | what an incarnation begins with |
 //! | [`message`] | what the actor is told |
 //! | [`poll`] | runs: what changed in the cart, page by page |
+//! | [`poll_page`] | what a page of a run brings |
 //! | [`reexamine`] | held-back orders under rules that have changed |
 //! | [`reading`] | pages, or single careful tries after a crash |
 
@@ -39,6 +40,7 @@ mod load;
 mod message;
 mod pending;
 mod poll;
+mod poll_page;
 mod reading;
 mod reexamine;
 pub(in crate::actor) mod turn;

@@ -5,25 +5,19 @@
 //! A run is an open event until its list has been read to the end. Each page is one commit with
 //! where the list goes on, so a crash goes on with the page that was not durable.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::draft::{Draft, Polled, json};
+use super::draft::json;
+use super::poll_page::{Begun, Clocks, readable_id};
 use super::turn::{Turn, TurnFailed};
-use crate::channel::{ChannelError, ListFrom, ListPage, Listed, Listing};
-use crate::domain::completeness::Unread;
+use crate::channel::{ChannelError, ListFrom, ListPage, Listing};
 use crate::domain::event::reason;
-use crate::domain::{
-    AccountId, CartOrderId, EventState, Position, Progress, Sighting, Source, StoreId, Task,
-    Timestamp,
-};
-use crate::ledger::{
-    Body, DeliveryKey, NewEvent, OpenEvent, POLL, Recorded, Run, RunWrite, StoreHealth,
-    TaskProgress, Trigger,
-};
+use crate::domain::{AccountId, EventState, Position, Progress, Source, StoreId, Task, Timestamp};
+use crate::ledger::{DeliveryKey, NewEvent, OpenEvent, Run, StoreHealth, Trigger};
+use crate::metrics::RunResult;
 
 /// What the event of a run says of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,16 +64,6 @@ pub(super) struct Poll {
     stage: Stage,
 }
 
-/// What a run knows once it has begun, as far as it is durable.
-#[derive(Debug)]
-struct Begun {
-    run: Run,
-    progress: Progress,
-    from: ListFrom,
-    /// Webhooks serve the store: what they did not tell counts as missed.
-    instasync: bool,
-}
-
 /// What is to be done next for a run.
 #[derive(Debug)]
 enum Stage {
@@ -111,10 +95,6 @@ pub(super) struct PageOfRun {
 pub(super) const RUN: &str = Task::ImportOrders.as_str();
 /// While webhooks are missed or not subscribed, the next poll is due by this time (R44).
 const WHILE_DEGRADED: Duration = Duration::from_mins(10);
-/// How far beyond its beginning a run reads on: a person expects what was placed just before.
-const MARGIN: Duration = Duration::from_mins(1);
-/// Carts tell whole seconds.
-const WHOLE_SECOND: Duration = Duration::from_secs(1);
 
 impl Poll {
     /// The run that an event asks for.
@@ -238,7 +218,10 @@ impl Poll {
             turn.commit(commit, outcomes).await?;
         }
         tokio::task::yield_now().await;
-        let Some(next) = next else { return Ok(None) };
+        let Some(next) = next else {
+            begun.count(turn, RunResult::Done);
+            return Ok(None);
+        };
         begun.from = next;
         Ok(Some(self))
     }
@@ -266,17 +249,23 @@ impl Poll {
             begun.run.error = Some(error.to_string());
             begun.progress.trouble = Some(error.to_string());
         }
-        self.end(turn, EventState::Done, reason::RUN_FAILED).await?;
+        self.end(turn, EventState::Done, reason::RUN_FAILED, RunResult::Failed).await?;
         Ok(None)
     }
 
     /// Ends it because a person wants it to. What its pages brought stays.
     pub(super) async fn cancel(self, turn: &Turn) -> Result<(), TurnFailed> {
-        self.end(turn, EventState::Dismissed, reason::CANCELLED).await
+        self.end(turn, EventState::Dismissed, reason::CANCELLED, RunResult::Cancelled).await
     }
 
     /// Ends it without its list having been read; the next one reads from where it stood.
-    async fn end(self, turn: &Turn, state: EventState, why: &str) -> Result<(), TurnFailed> {
+    async fn end(
+        self,
+        turn: &Turn,
+        state: EventState,
+        why: &str,
+        result: RunResult,
+    ) -> Result<(), TurnFailed> {
         let now = turn.resources.clock.now();
         let mut draft = turn.draft(std::iter::empty(), now).await?;
         draft.close(self.position, state, Some(why), None);
@@ -286,160 +275,10 @@ impl Poll {
         if let Some((commit, outcomes)) = draft.finish() {
             turn.commit(commit, outcomes).await?;
         }
+        if let Some(begun) = &self.begun {
+            begun.count(turn, result);
+        }
         Ok(())
-    }
-}
-
-/// The same instant by two clocks.
-#[derive(Debug, Clone, Copy)]
-struct Clocks {
-    ours: Timestamp,
-    carts: Timestamp,
-}
-
-impl Clocks {
-    /// An instant of the cart's clock by ours, and a little earlier: what it tells is cut down.
-    fn ours(self, carts: Timestamp) -> Timestamp {
-        let ahead = self.ours.0.saturating_sub(self.carts.0);
-        Timestamp(carts.0.saturating_add(ahead)).minus(WHOLE_SECOND)
-    }
-}
-
-impl Begun {
-    /// Orders of a page that a webhook should have told of long before, and none has (R41).
-    async fn told_by_nobody(
-        &self,
-        turn: &Turn,
-        draft: &Draft<'_>,
-        page: &ListPage,
-        clocks: Clocks,
-    ) -> Result<HashSet<CartOrderId>, TurnFailed> {
-        let Some(began) = self.run.began else { return Ok(HashSet::new()) };
-        let counts = self.instasync && self.run.trigger == Trigger::Schedule;
-        if !counts || !self.progress.connected {
-            return Ok(HashSet::new());
-        }
-        let miss_after = turn.resources.settings.miss_after;
-        let is_late = |seen: &&Sighting| {
-            let known = draft.order(&seen.cart_order_id).map(|order| order.guard.newest.updated_at);
-            known < Some(seen.updated_at) && seen.updated_at.plus(miss_after) < began
-        };
-        let late = page.orders.iter().filter_map(readable).filter(is_late);
-        let late: Vec<(CartOrderId, Timestamp)> =
-            late.map(|it| (it.cart_order_id.clone(), clocks.ours(it.updated_at))).collect();
-        if late.is_empty() || turn.channel.tells_versions() {
-            return Ok(late.into_iter().map(|(id, _)| id).collect());
-        }
-        let (account, store) = (turn.store.account, turn.store.id);
-        let told = turn.resources.ledger.told_since(account, store, &late).await?;
-        Ok(late.into_iter().map(|(id, _)| id).filter(|id| !told.contains(id)).collect())
-    }
-
-    fn work_in(
-        &mut self,
-        run: Position,
-        draft: &mut Draft<'_>,
-        listed: &Listed,
-        read_at: Timestamp,
-        late: &HashSet<CartOrderId>,
-    ) {
-        self.run.seen += 1;
-        let sighting = match listed {
-            Listed::Order(sighting) => sighting,
-            Listed::Unreadable { cart_order_id, changed_at, body } => {
-                let (id, body) = (cart_order_id.clone(), Body::pack(body));
-                return self.failed(run, draft, id, *changed_at, body, reason::ANSWER_UNREADABLE);
-            }
-        };
-        let missed = late.contains(&sighting.cart_order_id);
-        match draft.polled(sighting, read_at, missed) {
-            Polled::New => self.run.new += 1,
-            Polled::Changed => self.run.changed += 1,
-            Polled::Unchanged => self.run.unchanged += 1,
-            Polled::Refused(why) => {
-                let body = json(sighting);
-                let id = Some(sighting.cart_order_id.clone());
-                return self.failed(run, draft, id, Some(sighting.updated_at), body, why);
-            }
-        }
-        self.run.repaired = self.run.new + self.run.changed;
-        if missed {
-            self.run.missed += 1;
-            let first = self.run.missed_since.get_or_insert(sighting.updated_at);
-            *first = sighting.updated_at.min(*first);
-        }
-        self.progress.read(&sighting.cart_order_id);
-    }
-
-    /// An order that could not be read or applied: set aside with what the cart said of it, once for
-    /// each state.
-    fn failed(
-        &mut self,
-        run: Position,
-        draft: &mut Draft<'_>,
-        cart_order_id: Option<CartOrderId>,
-        changed_at: Option<Timestamp>,
-        body: Body,
-        why: &str,
-    ) {
-        self.run.failed += 1;
-        let unread = Unread { cart_order_id: cart_order_id.clone(), changed_at, run };
-        if self.progress.missing(unread) {
-            draft.record(Recorded {
-                topic: POLL.to_owned(),
-                source: Source::Poll,
-                state: EventState::SetAside,
-                reason: Some(why.to_owned()),
-                cart_order_id,
-                body,
-                received_at: draft.now(),
-                by: None,
-            });
-        }
-    }
-
-    /// Where the list goes on after a page; `None`: the run has read all that it has to read.
-    fn next(&mut self, page: &ListPage, since: Option<Timestamp>) -> Option<ListFrom> {
-        let began = self.run.began?;
-        let changes = || page.orders.iter().filter_map(changed_at);
-        match self.from.listing {
-            Listing::Changed { .. } => {
-                // A cart whose clock runs ahead must not make later polls read nothing.
-                let reached = changes().max().map(|newest| newest.min(began));
-                if let Some(newest) = reached {
-                    self.progress.reached(newest);
-                }
-                // What changed long after the run began is for the next one: a busy store would never
-                // be read to the end.
-                let past = changes().min().is_some_and(|oldest| oldest > began.plus(MARGIN));
-                page.next.clone().filter(|_| !past)
-            }
-            Listing::Open if page.next.is_some() => page.next.clone(),
-            Listing::Open => {
-                since.map(|since| ListFrom::the_start(Listing::Changed { since: Some(since) }))
-            }
-        }
-    }
-
-    /// The list was read to its end. `mended`: webhooks have come since the first miss.
-    fn finish(&mut self, run: Position, began: Timestamp, lag: Duration, mended: bool) {
-        if self.progress.watermark.is_none() {
-            // What is open has been read; what changed meanwhile is for the next run.
-            self.progress.reached(began.minus(lag));
-        }
-        self.progress.finished(run, began, lag);
-        // A store in which nothing happens proves nothing: misses stand until a webhook has come.
-        if self.run.missed > 0 || (mended && self.run.trigger == Trigger::Schedule) {
-            self.progress.missed = self.run.missed;
-            self.progress.missed_since = self.run.missed_since;
-        }
-    }
-
-    /// Keeps run and progress with the turn.
-    fn keep(&self, run: Position, draft: &mut Draft<'_>, due_by: Option<Timestamp>) {
-        let (task, progress) = (Task::ImportOrders, self.progress.clone());
-        let write = RunWrite { event: run, run: self.run.clone() };
-        draft.run(write, TaskProgress { task, progress, due_by });
     }
 }
 
@@ -454,22 +293,4 @@ fn lacks_subscriptions(turn: &Turn) -> bool {
     let subscribed = &turn.store.health.subscribed;
     let wanted = turn.channel.wanted_topics();
     turn.instasync && wanted.iter().any(|topic| !subscribed.iter().any(|known| known == topic))
-}
-
-fn readable(listed: &Listed) -> Option<&Sighting> {
-    match listed {
-        Listed::Order(sighting) => Some(sighting),
-        Listed::Unreadable { .. } => None,
-    }
-}
-
-fn readable_id(listed: &Listed) -> Option<&CartOrderId> {
-    readable(listed).map(|sighting| &sighting.cart_order_id)
-}
-
-fn changed_at(listed: &Listed) -> Option<Timestamp> {
-    match listed {
-        Listed::Order(sighting) => Some(sighting.updated_at),
-        Listed::Unreadable { changed_at, .. } => *changed_at,
-    }
 }
