@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::store::PollBody;
 use super::timer::TimerParts;
+use super::writer::WriteError;
 use crate::domain::{Grid, Task, Timestamp};
 use crate::ledger::{Due, DueTask, LedgerError, NewEvent, StartTask, Trigger, Write, Written};
 
@@ -46,7 +47,7 @@ impl Runs {
     }
 
     /// Begins the runs that are due by `now`, if it is time to look.
-    pub(super) async fn begin_due(&mut self, now: Timestamp) -> Result<(), LedgerError> {
+    pub(super) async fn begin_due(&mut self, now: Timestamp) -> Result<(), NotBegun> {
         let set_back = now < self.looked_at;
         if set_back || now > self.look_at().plus(JUMP) {
             info!(%now, "the clock was set, or the machine slept: what is due is spread anew");
@@ -73,7 +74,7 @@ impl Runs {
 
     /// Puts off what fell due while nobody was here, each store to its own place in the next
     /// minutes; brings back what a clock that was set back has left too far ahead.
-    async fn spread_missed(&self, now: Timestamp) -> Result<(), LedgerError> {
+    async fn spread_missed(&self, now: Timestamp) -> Result<(), NotBegun> {
         let up = self.up;
         self.each(Timestamp(i64::MAX), |task, grid| {
             let next = match grid {
@@ -92,7 +93,7 @@ impl Runs {
         &self,
         until: Timestamp,
         write: impl Fn(&DueTask, Option<Grid>) -> Option<Write>,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<(), NotBegun> {
         let mut after = None;
         loop {
             let page = self.parts.ledger.due_tasks(after.as_ref(), until, PAGE).await?;
@@ -101,7 +102,8 @@ impl Runs {
                 let grid = every.map(|every| Grid::new(task.store, task.task, every));
                 Some((task, write(task, grid)?))
             });
-            join_all(writes.map(|(task, write)| self.put(task, write))).await;
+            let written = join_all(writes.map(|(task, write)| self.put(task, write))).await;
+            written.into_iter().collect::<Result<(), WriteError>>()?;
             if page.len() < PAGE {
                 return Ok(());
             }
@@ -109,14 +111,21 @@ impl Runs {
         }
     }
 
-    /// What cannot be written now is still due, and met again with the next look.
-    async fn put(&self, task: &DueTask, write: Write) {
-        match self.parts.writer.write(write).await {
-            Ok(Written::Journaled(_)) => self.parts.stores.nudge(task.store),
-            Ok(_) => {}
-            Err(error) => warn!(store = %task.store, %error, "a run could not be begun yet"),
+    async fn put(&self, task: &DueTask, write: Write) -> Result<(), WriteError> {
+        if let Written::Journaled(_) = self.parts.writer.write(write).await? {
+            self.parts.stores.nudge(task.store);
         }
+        Ok(())
     }
+}
+
+/// Why a look came to nothing. What is due is still due, and met again with the next one.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotBegun {
+    #[error(transparent)]
+    Read(#[from] LedgerError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
 /// The event that a scheduled run becomes; `None` for tasks that this build does not run.

@@ -62,8 +62,8 @@ impl Gauges for DaemonGauges {
         for id in self.busy().await {
             let row = self.desk.ledger.store(id).await.ok().flatten();
             let backlog = self.desk.ledger.backlog(id).await.ok();
-            let (Some(row), Some(backlog)) = (row, backlog) else { continue };
-            let tasks = self.desk.ledger.tasks(id).await.unwrap_or_default();
+            let tasks = self.desk.ledger.tasks(id).await.ok();
+            let (Some(row), Some(backlog), Some(tasks)) = (row, backlog, tasks) else { continue };
             let orders = tasks.iter().find(|task| task.task == Task::ImportOrders);
             let reached = |task: &TaskRow| Some((task.task, task.progress.last_began?));
             reconnect += u64::from(row.health.connection == Connection::Reconnect);

@@ -102,6 +102,8 @@ pub struct Recorded {
     pub reason: Option<String>,
     /// The order it is about, as far as that could be read.
     pub cart_order_id: Option<CartOrderId>,
+    /// What it is recognised by.
+    pub key: DeliveryKey,
     /// JSON of the canonical sighting or of the command.
     pub body: Body,
     /// When it was read or asked.

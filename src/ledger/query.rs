@@ -142,6 +142,9 @@ pub struct StoreBacklog {
     pub due: Timestamp,
 }
 
+/// Events that are looked through for the last webhook, open and closed ones each.
+pub(super) const RECENT: usize = 1000;
+
 /// How much work and trouble a store has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
@@ -151,6 +154,7 @@ pub struct Backlog {
     pub oldest: Option<Timestamp>,
     /// Events set aside.
     pub set_aside: u64,
-    /// When the newest webhook was received.
+    /// When the newest webhook was received, among the newest events: a store that is only polled has
+    /// any number of others.
     pub last_webhook: Option<Timestamp>,
 }

@@ -10,8 +10,8 @@ use crate::domain::{
     Sighting, Source, Timestamp, decide,
 };
 use crate::ledger::{
-    Body, Cause, Close, Commit, NewEntry, OrderWrite, POLL, Recorded, Request, Retry, RunWrite,
-    StoreRow, TaskProgress,
+    Body, Cause, Close, Commit, DeliveryKey, NewEntry, OrderWrite, POLL, Recorded, Request, Retry,
+    RunWrite, StoreRow, TaskProgress,
 };
 
 /// The build that decides, recorded with every event it closes.
@@ -127,6 +127,7 @@ impl<'a> Draft<'a> {
                 state: decision.state,
                 reason: decision.reason.map(str::to_owned),
                 cart_order_id: Some(id.clone()),
+                key: DeliveryKey::unique(),
                 body,
                 received_at: self.now,
                 by: person,
@@ -177,6 +178,7 @@ impl<'a> Draft<'a> {
             state: decision.state,
             reason: decision.reason.map(str::to_owned),
             cart_order_id: Some(id.clone()),
+            key: DeliveryKey::unique(),
             body: json(sighting),
             received_at: self.now,
             by: None,
@@ -215,6 +217,7 @@ impl<'a> Draft<'a> {
                 state: decision.state,
                 reason: decision.reason.map(str::to_owned),
                 cart_order_id: Some(id.clone()),
+                key: DeliveryKey::unique(),
                 body: Body::pack(b"{}"),
                 received_at: self.now,
                 by: Some(by.to_owned()),
@@ -240,6 +243,7 @@ impl<'a> Draft<'a> {
             state: decision.state,
             reason: decision.reason.map(str::to_owned),
             cart_order_id: Some(id.clone()),
+            key: DeliveryKey::unique(),
             body: body.into(),
             received_at: self.now,
             by: Some(by.to_owned()),

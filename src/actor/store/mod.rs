@@ -276,7 +276,7 @@ impl Store {
         let Some(poll) = self.polls.pop_front() else { return };
         let busy = self.begin_turn();
         let begins = !poll.has_begun();
-        let health = turn.store.health.clone();
+        let store = Arc::clone(&turn.store);
         let work = async move {
             let outcome =
                 if begins { poll.begin(&turn).await.map(Some) } else { poll.page(&turn).await };
@@ -286,7 +286,7 @@ impl Store {
         ctx.wait(work.into_actor(self).map(move |outcome, act, ctx| {
             match outcome {
                 Ok(Some(poll)) => {
-                    act.check_owed |= begins && poll.audits(&health);
+                    act.check_owed |= begins && poll.audits(&store.health);
                     act.polls.push_front(poll);
                 }
                 Ok(None) => act.entry.commits.notify_waiters(),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::draft::json;
-use super::poll_page::{Begun, Clocks, readable_id};
+use super::poll_page::{Begun, Clocks, readable_id, set_aside_before};
 use super::turn::{Turn, TurnFailed};
 use crate::channel::{ChannelError, ListFrom, ListPage, Listing};
 use crate::domain::event::reason;
@@ -158,7 +158,7 @@ impl Poll {
         let run = kept.unwrap_or_else(|| self.new_run(&progress, turn));
         let from = run.from.clone().and_then(|from| serde_json::from_value(from).ok());
         let from = from.unwrap_or_else(|| self.the_list(&progress));
-        self.begun = Some(Begun { run, progress, from, instasync });
+        self.begun = Some(Begun { run, progress, from, instasync, restarted: false });
         Ok(self)
     }
 
@@ -195,11 +195,12 @@ impl Poll {
         let now = turn.resources.clock.now();
         let began = *begun.run.began.get_or_insert(cart_sent_at);
         let mut draft = turn.draft(page.orders.iter().filter_map(readable_id), now).await?;
+        let mut aside = set_aside_before(turn, &page).await?;
         let clocks = Clocks { ours: sent_at, carts: cart_sent_at };
         let late = begun.told_by_nobody(turn, &draft, &page, clocks).await?;
         begun.run.pages += 1;
         for listed in &page.orders {
-            begun.work_in(self.position, &mut draft, listed, sent_at, &late);
+            begun.work_in(self.position, &mut draft, listed, sent_at, &late, &mut aside);
         }
         let next = begun.next(&page, self.asked.since);
         let ends = next.is_none();
@@ -226,8 +227,8 @@ impl Poll {
         Ok(Some(self))
     }
 
-    /// The cart would not give a page. A place in a list that it has forgotten is not the end of the
-    /// run: it goes on from what is durable.
+    /// The cart would not give a page. It may have forgotten the place in its list: then the list is
+    /// begun anew, once.
     async fn refused(
         mut self,
         turn: &Turn,
@@ -236,12 +237,9 @@ impl Poll {
         if let Some(begun) = &mut self.begun
             && matches!(error, ChannelError::Rejected(_))
             && begun.from.page.is_some()
+            && !std::mem::replace(&mut begun.restarted, true)
         {
-            let listing = match begun.from.listing {
-                Listing::Open => Listing::Open,
-                Listing::Changed { .. } => Listing::Changed { since: begun.progress.since() },
-            };
-            begun.from = ListFrom::the_start(listing);
+            begun.from = ListFrom::the_start(begun.from.listing.clone());
             return Ok(Some(self));
         }
         warn!(store = %turn.store.slug, run = %self.position, %error, "a run failed");

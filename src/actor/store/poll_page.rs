@@ -11,7 +11,7 @@ use crate::domain::event::reason;
 use crate::domain::{
     CartOrderId, EventState, Position, Progress, Sighting, Source, Task, Timestamp,
 };
-use crate::ledger::{Body, POLL, Recorded, Run, RunWrite, TaskProgress, Trigger};
+use crate::ledger::{Body, DeliveryKey, POLL, Recorded, Run, RunWrite, TaskProgress, Trigger};
 use crate::metrics::RunResult;
 
 /// How far beyond its beginning a run reads on: a person expects what was placed just before.
@@ -27,6 +27,8 @@ pub(super) struct Begun {
     pub(super) from: ListFrom,
     /// Webhooks serve the store: what they did not tell counts as missed.
     pub(super) instasync: bool,
+    /// The list was begun anew, since the cart had forgotten the place.
+    pub(super) restarted: bool,
 }
 
 /// The same instant by two clocks.
@@ -81,60 +83,68 @@ impl Begun {
         listed: &Listed,
         read_at: Timestamp,
         late: &HashSet<CartOrderId>,
+        aside: &mut HashSet<DeliveryKey>,
     ) {
         self.run.seen += 1;
-        let sighting = match listed {
-            Listed::Order(sighting) => sighting,
+        let (id, changed_at, body, why) = match listed {
+            Listed::Order(sighting) => {
+                let late = late.contains(&sighting.cart_order_id);
+                let Some(why) = self.apply(draft, sighting, read_at, late) else { return };
+                let id = Some(sighting.cart_order_id.clone());
+                (id, Some(sighting.updated_at), json(sighting), why)
+            }
             Listed::Unreadable { cart_order_id, changed_at, body } => {
-                let (id, body) = (cart_order_id.clone(), Body::pack(body));
-                return self.failed(run, draft, id, *changed_at, body, reason::ANSWER_UNREADABLE);
+                let id = cart_order_id.clone();
+                (id, *changed_at, Body::pack(body), reason::ANSWER_UNREADABLE)
             }
         };
-        let missed = late.contains(&sighting.cart_order_id);
-        match draft.polled(sighting, read_at, missed) {
-            Polled::New => self.run.new += 1,
-            Polled::Changed => self.run.changed += 1,
-            Polled::Unchanged => self.run.unchanged += 1,
-            Polled::Refused(why) => {
-                let body = json(sighting);
-                let id = Some(sighting.cart_order_id.clone());
-                return self.failed(run, draft, id, Some(sighting.updated_at), body, why);
-            }
-        }
-        self.run.repaired = self.run.new + self.run.changed;
-        if missed {
-            self.run.missed += 1;
-            let first = self.run.missed_since.get_or_insert(sighting.updated_at);
-            *first = sighting.updated_at.min(*first);
-        }
-        self.progress.read(&sighting.cart_order_id);
-    }
-
-    /// An order that could not be read or applied: set aside with what the cart said of it, once for
-    /// each state.
-    fn failed(
-        &mut self,
-        run: Position,
-        draft: &mut Draft<'_>,
-        cart_order_id: Option<CartOrderId>,
-        changed_at: Option<Timestamp>,
-        body: Body,
-        why: &str,
-    ) {
+        // Set aside with what the cart said of it, once for each state.
         self.run.failed += 1;
-        let unread = Unread { cart_order_id: cart_order_id.clone(), changed_at, run };
-        if self.progress.missing(unread) {
+        self.progress.missing(Unread { cart_order_id: id.clone(), changed_at, run });
+        let key = key_of(listed);
+        if aside.insert(key) {
+            let (topic, source, state) = (POLL.to_owned(), Source::Poll, EventState::SetAside);
             draft.record(Recorded {
-                topic: POLL.to_owned(),
-                source: Source::Poll,
-                state: EventState::SetAside,
+                topic,
+                source,
+                state,
                 reason: Some(why.to_owned()),
-                cart_order_id,
+                cart_order_id: id,
+                key,
                 body,
                 received_at: draft.now(),
                 by: None,
             });
         }
+    }
+
+    /// Decides what a page tells of an order; gives back why it cannot be applied, if it cannot.
+    fn apply(
+        &mut self,
+        draft: &mut Draft<'_>,
+        sighting: &Sighting,
+        read_at: Timestamp,
+        late: bool,
+    ) -> Option<&'static str> {
+        let taught = match draft.polled(sighting, read_at, late) {
+            Polled::New => &mut self.run.new,
+            Polled::Changed => &mut self.run.changed,
+            Polled::Unchanged => {
+                self.run.unchanged += 1;
+                self.progress.read(&sighting.cart_order_id);
+                return None;
+            }
+            Polled::Refused(why) => return Some(why),
+        };
+        *taught += 1;
+        self.run.repaired += 1;
+        if late {
+            self.run.missed += 1;
+            let first = self.run.missed_since.get_or_insert(sighting.updated_at);
+            *first = sighting.updated_at.min(*first);
+        }
+        self.progress.read(&sighting.cart_order_id);
+        None
     }
 
     /// Where the list goes on after a page; `None`: the run has read all that it has to read.
@@ -193,7 +203,40 @@ impl Begun {
     }
 }
 
-pub(super) fn readable(listed: &Listed) -> Option<&Sighting> {
+/// What of a page was set aside before, in this very state: each run meets it again, and it must not
+/// be told again.
+pub(super) async fn set_aside_before(
+    turn: &Turn,
+    page: &ListPage,
+) -> Result<HashSet<DeliveryKey>, TurnFailed> {
+    let ledger = &turn.resources.ledger;
+    let mut known = HashSet::new();
+    // Where another store may hold an order (R15), what could be read may be refused.
+    let twins = !turn.siblings.is_empty();
+    for listed in page.orders.iter().filter(|listed| twins || readable(listed).is_none()) {
+        let key = key_of(listed);
+        if ledger.event_by_key(turn.store.id, key).await?.is_some() {
+            known.insert(key);
+        }
+    }
+    Ok(known)
+}
+
+/// The same for the same state of an order.
+fn key_of(listed: &Listed) -> DeliveryKey {
+    match listed {
+        Listed::Order(sighting) => {
+            let (id, at) = (&sighting.cart_order_id, sighting.updated_at);
+            DeliveryKey::of(POLL, &format!("{} {}", id.as_str(), at.0))
+        }
+        Listed::Unreadable { cart_order_id, changed_at, body } => {
+            let body = String::from_utf8_lossy(body);
+            DeliveryKey::of(POLL, &format!("{cart_order_id:?} {changed_at:?} {body}"))
+        }
+    }
+}
+
+fn readable(listed: &Listed) -> Option<&Sighting> {
     match listed {
         Listed::Order(sighting) => Some(sighting),
         Listed::Unreadable { .. } => None,

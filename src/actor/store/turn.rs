@@ -182,7 +182,7 @@ impl Turn {
         let tries = self.resources.count_try(self.store.id, event.position).await?;
         let (store, id) = (&self.store.slug, event.position.event_id());
         if tries > CRASHES {
-            warn!(%store, event = %id, "an event crashed three times and is set aside");
+            warn!(%store, event = %id, "an event crashed three times and is given up");
             // The next run does what this one should have done: no person is needed.
             let ends = if is_ours(event, RUN) { EventState::Done } else { EventState::SetAside };
             return Ok(Some((event.position, ends)));

@@ -63,10 +63,16 @@ struct Script {
     polls: Vec<ListFrom>,
     /// What goes wrong with the next ones, the last first.
     failing_polls: Vec<ChannelError>,
+    /// Every page but the first is refused.
+    refuses_further: bool,
+    /// So many pages crash the code that reads them.
+    crashes: u32,
     /// Orders on a page.
     rows: Option<usize>,
     /// Orders that lists tell in a way nobody can read.
     unreadable: Vec<CartOrderId>,
+    /// And not even which they are.
+    nameless: bool,
     /// The cart's own clock, if it tells the time.
     clock: Option<Timestamp>,
 }
@@ -172,9 +178,24 @@ impl Cart {
         self.script(|s| s.unreadable = ids.iter().map(|id| CartOrderId(id.to_string())).collect());
     }
 
+    /// Not even their ids can be read.
+    pub(crate) fn garbles_names(&self) {
+        self.script(|s| s.nameless = true);
+    }
+
     /// The next page of a list fails so.
     pub(crate) fn fails_a_page(&self, error: ChannelError) {
         self.script(|s| s.failing_polls.insert(0, error));
+    }
+
+    /// Every page of a list but the first is refused.
+    pub(crate) fn refuses_further_pages(&self, refuses: bool) {
+        self.script(|s| s.refuses_further = refuses);
+    }
+
+    /// So many of the next pages crash the code that reads them.
+    pub(crate) fn crashes_pages(&self, pages: u32) {
+        self.script(|s| s.crashes = pages);
     }
 
     /// The pages that were asked for.
@@ -447,7 +468,16 @@ impl Channel for Cart {
         if let Some(clock) = self.script(|s| s.clock) {
             access.meter.note_clock(clock);
         }
+        let crashes = self.script(|s| {
+            let left = s.crashes;
+            s.crashes = left.saturating_sub(1);
+            left > 0
+        });
+        assert!(!crashes, "the code that reads lists crashes");
         self.script(|s| {
+            if s.refuses_further && from.page.is_some() {
+                return Err(ChannelError::Rejected("invalid cursor".to_owned()));
+            }
             if let Some(error) = s.failing_polls.pop() {
                 return Err(error);
             }
@@ -463,9 +493,10 @@ impl Channel for Cart {
             let more = found.len() > begin + rows;
             let listed = found.into_iter().skip(begin).take(rows).map(|order| {
                 if s.unreadable.contains(&order.cart_order_id) {
+                    let tells = !s.nameless;
                     return Listed::Unreadable {
-                        cart_order_id: Some(order.cart_order_id),
-                        changed_at: Some(order.updated_at),
+                        cart_order_id: tells.then_some(order.cart_order_id),
+                        changed_at: tells.then_some(order.updated_at),
                         body: b"garbage".to_vec(),
                     };
                 }

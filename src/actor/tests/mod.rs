@@ -8,6 +8,7 @@ mod polls;
 mod re_examination;
 mod reads;
 mod schedule;
+mod subscriptions;
 mod turns;
 pub(crate) mod world;
 

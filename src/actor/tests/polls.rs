@@ -7,23 +7,38 @@ use super::world::{START, World, in_world, settings};
 use crate::actor::AskError;
 use crate::channel::{ChannelError, Listing};
 use crate::domain::event::reason;
-use crate::domain::{ArrivedBy, CartOrderId, EventState, Flag, Sighting, Source, Timestamp};
-use crate::ledger::{EventRow, Ledger, TaskSettings, Trigger, Write};
+use crate::domain::{
+    ArrivedBy, CartOrderId, EventState, Flag, Position, Sighting, Source, Timestamp,
+};
+use crate::ledger::{EventRow, Ledger, Trigger};
 
 /// Seconds from the time that test orders are placed at to the beginning of each test.
 const BEGIN: i64 = 100_000;
 
 /// An order that changed so many seconds before the test began.
-fn changed(id: u32, ago: i64) -> Sighting {
+pub(super) fn changed(id: u32, ago: i64) -> Sighting {
     order(id, BEGIN - ago)
 }
 
 /// A store whose first run has ended.
-async fn connected() -> World {
+pub(super) async fn connected() -> World {
     let world = World::new(&["pine"]).await;
     let run = world.run(world.poll("pine").await).await;
     assert_eq!((run.trigger, run.new), (Trigger::Connect, 0));
     world
+}
+
+/// A run over twelve orders, four on a page, of which so many pages are durable.
+async fn under_way(world: &World, pages: usize) -> Position {
+    world.cart.rows(4);
+    for id in 1..=12 {
+        world.cart.put(&changed(id, 500 - i64::from(id)));
+    }
+    world.cart.close_gate();
+    let position = world.poll("pine").await;
+    world.cart.let_pass(pages);
+    world.until(async || world.order("pine", 4 * pages as u32).await).await;
+    position
 }
 
 async fn polled(world: &World) -> Vec<EventRow> {
@@ -61,7 +76,8 @@ fn r45_the_first_run_reads_what_is_open() {
         world.cart.put(&changed(2, -5));
         let run = world.run(world.poll("pine").await).await;
         assert_eq!((run.trigger, run.new), (Trigger::Schedule, 1));
-        assert!(since(&world) < Some(START.minus(Duration::from_mins(10))));
+        let from = START.minus(settings().list_lag).minus(Duration::from_mins(10));
+        assert_eq!(since(&world), Some(from));
     });
 }
 
@@ -108,7 +124,7 @@ fn r40_a_cart_whose_clock_runs_ahead_does_not_blind_later_polls() {
         let run = world.run(world.poll("pine").await).await;
         assert_eq!(run.new, 1);
         let now = world.clock.now();
-        assert!(world.progress("pine").await.watermark <= Some(now));
+        assert!(world.progress("pine").await.watermark.is_some_and(|mark| mark <= now));
         world.cart.put(&changed(2, 0));
         assert_eq!(world.run(world.poll("pine").await).await.new, 1);
     });
@@ -118,20 +134,13 @@ fn r40_a_cart_whose_clock_runs_ahead_does_not_blind_later_polls() {
 fn r40_a_crash_goes_on_with_the_page_that_was_not_durable() {
     in_world(async || {
         let world = connected().await;
-        world.cart.rows(4);
-        for id in 1..=12 {
-            world.cart.put(&changed(id, 500));
-        }
-        world.cart.close_gate();
-        let position = world.poll("pine").await;
-        world.cart.let_pass(2);
-        world.until(async || world.order("pine", 8).await).await;
+        let position = under_way(&world, 2).await;
         // The daemon dies while the third page is on its way.
         let (ledger, clock) = (world.ledger.clone(), world.clock.clone());
         let next = World::over(ledger, clock, settings()).await;
         next.cart.rows(4);
         for id in 1..=12 {
-            next.cart.put(&changed(id, 500));
+            next.cart.put(&changed(id, 500 - i64::from(id)));
         }
         next.actors.stores.nudge(next.store("pine"));
         let run = next.run(position).await;
@@ -144,19 +153,102 @@ fn r40_a_crash_goes_on_with_the_page_that_was_not_durable() {
 fn r40_a_place_in_a_list_that_the_cart_has_forgotten_is_not_the_end() {
     in_world(async || {
         let world = connected().await;
-        world.cart.rows(4);
-        for id in 1..=12 {
-            world.cart.put(&changed(id, 500 - i64::from(id)));
-        }
-        world.cart.close_gate();
-        let position = world.poll("pine").await;
-        world.cart.let_pass(1);
-        world.until(async || world.order("pine", 4).await).await;
+        let position = under_way(&world, 1).await;
         world.cart.fails_a_page(ChannelError::Rejected("invalid cursor".to_owned()));
         world.cart.let_pass(9);
         let run = world.run(position).await;
         assert_eq!((run.new, run.error), (12, None));
         assert!(world.cart.pages().iter().filter(|page| page.page.is_none()).count() >= 2);
+    });
+}
+
+#[test]
+fn r45_a_date_range_is_read_to_its_end_also_if_the_cart_forgets_the_place() {
+    in_world(async || {
+        let world = connected().await;
+        world.cart.rows(4);
+        // Long before the watermark.
+        for id in 1..=12 {
+            world.cart.put(&changed(id, 90_000 - i64::from(id)));
+        }
+        world.cart.close_gate();
+        let long_ago = Some(START.minus(Duration::from_hours(500)));
+        let run = world.sync("pine", Trigger::Person, long_ago).await.position;
+        world.cart.let_pass(1);
+        world.until(async || world.order("pine", 4).await).await;
+        world.cart.fails_a_page(ChannelError::Rejected("invalid cursor".to_owned()));
+        world.cart.let_pass(9);
+        assert_eq!(world.run(run).await.new, 12);
+    });
+}
+
+#[test]
+fn r46_a_cart_that_refuses_every_further_page_is_not_asked_for_ever() {
+    in_world(async || {
+        let world = connected().await;
+        let position = under_way(&world, 1).await;
+        // The second page is refused, and again after the list was begun anew.
+        world.cart.refuses_further_pages(true);
+        world.cart.let_pass(100);
+        let run = world.run(position).await;
+        assert!(run.error.unwrap().contains("invalid cursor"));
+        assert!(world.cart.pages().len() < 8, "{}", world.cart.pages().len());
+        world.cart.refuses_further_pages(false);
+        assert_eq!(world.run(world.poll("pine").await).await.new, 8);
+    });
+}
+
+#[test]
+fn f5_a_run_that_crashes_its_actor_ends_and_the_store_goes_on() {
+    in_world(async || {
+        let world = connected().await;
+        world.cart.put(&changed(1, 600));
+        world.cart.crashes_pages(4);
+        let position = world.poll("pine").await;
+        let ended = world.ended(position).await;
+        assert_eq!(
+            (ended.state, ended.reason.as_deref()),
+            (EventState::Done, Some(reason::CRASHED))
+        );
+        assert_eq!(world.run(world.poll("pine").await).await.new, 1);
+    });
+}
+
+#[test]
+fn r40_many_orders_that_cannot_be_read_are_set_aside_once_each() {
+    in_world(async || {
+        let world = connected().await;
+        let ids: Vec<u32> = (1..=150).collect();
+        for id in &ids {
+            world.cart.put(&changed(*id, 600));
+        }
+        world.cart.garbles(&ids);
+        for _ in 0..2 {
+            assert_eq!(world.run(world.poll("pine").await).await.failed, 150);
+            assert_eq!(polled(&world).await.len(), 150);
+        }
+        // What cannot be told apart is told once, and spoils no page.
+        world.cart.garbles_names();
+        assert_eq!(world.run(world.poll("pine").await).await.failed, 150);
+        assert_eq!(polled(&world).await.len(), 151);
+    });
+}
+
+#[test]
+fn r6_a_run_can_be_cancelled_and_what_it_brought_stays() {
+    in_world(async || {
+        let world = connected().await;
+        let position = under_way(&world, 1).await;
+        let store = world.store("pine");
+        world.actors.stores.cancel_run(store, position).await.unwrap();
+        let ended = world.ended(position).await;
+        assert_eq!(ended.state, EventState::Dismissed);
+        let again = world.actors.stores.cancel_run(store, position).await;
+        assert!(matches!(again, Err(AskError::Refused(_))), "{again:?}");
+        world.cart.let_pass(9);
+        // The next one goes on where it stood.
+        let run = world.run(world.poll("pine").await).await;
+        assert_eq!((run.new, run.unchanged), (8, 4));
     });
 }
 
@@ -313,90 +405,6 @@ fn r42_a_quiet_store_is_complete_up_to_its_last_run_by_the_carts_clock() {
 }
 
 #[test]
-fn r43_each_run_looks_at_the_subscriptions() {
-    in_world(async || {
-        let world = connected().await;
-        assert_eq!(world.cart.audits(), 2, "listed, created, listed again");
-        world.run(world.poll("pine").await).await;
-        assert_eq!(world.cart.audits(), 3);
-        let asked = world.sync("pine", Trigger::Person, None).await;
-        world.run(asked.position).await;
-        assert_eq!(world.cart.audits(), 4);
-        // One that is gone is made again, and what it did not tell is read by this very run.
-        let pages = world.cart.pages().len();
-        world.cart.loses_subscriptions();
-        world.run(world.poll("pine").await).await;
-        assert_eq!((world.cart.audits(), world.cart.pages().len()), (6, pages + 1));
-    });
-}
-
-#[test]
-fn r43_a_subscription_that_was_missing_is_made_and_the_gap_is_read() {
-    in_world(async || {
-        let world = connected().await;
-        let id = world.store("pine");
-        world.cart.loses_subscriptions();
-        world.cart.put(&changed(1, 600));
-        world.actors.stores.connect(id).await.unwrap();
-        let order = world.until(async || world.order("pine", 1).await).await;
-        assert!(!order.flags.has(Flag::WebhookMissed), "only scheduled runs make misses");
-        let runs = world.ledger.tasks(id).await.unwrap();
-        assert!(runs[0].progress.connected);
-        // In good order again, a check reads nothing.
-        let pages = world.cart.pages().len();
-        world.actors.stores.connect(id).await.unwrap();
-        assert_eq!(world.cart.pages().len(), pages);
-    });
-}
-
-#[test]
-fn r43_strays_of_ours_are_removed_and_what_points_elsewhere_is_left() {
-    in_world(async || {
-        let world = connected().await;
-        let ours = "https://hooks.example.com/webhooks/shopify/pine";
-        world.cart.subscribed("order", "https://hooks.example.com/webhooks/shopify/old-name");
-        world.cart.subscribed("forgotten", ours);
-        world.cart.subscribed("order", "https://elsewhere.example.com/webhooks/shopify/pine");
-        world.run(world.poll("pine").await).await;
-        let left = world.cart.subscriptions_now();
-        let left: Vec<_> = left.iter().map(|it| (&*it.topic, &*it.url)).collect();
-        let foreign = "https://elsewhere.example.com/webhooks/shopify/pine";
-        assert_eq!(left, [("order", ours), ("order", foreign)]);
-    });
-}
-
-#[test]
-fn r3_instasync_switched_off_removes_our_subscriptions_and_ignores_what_still_comes() {
-    in_world(async || {
-        let world = connected().await;
-        let id = world.store("pine");
-        let switch = async |instasync| {
-            let row = world.orders_task("pine").await;
-            let settings = TaskSettings {
-                store: id,
-                task: row.task,
-                instasync,
-                autosync: row.autosync,
-                next_due: row.next_due,
-            };
-            world.actors.writer.write(Write::SetTask(settings)).await.unwrap();
-            world.actors.stores.changed(id);
-        };
-        switch(false).await;
-        world.until(async || world.cart.subscriptions_now().is_empty().then_some(())).await;
-        let event = world.ended(world.see("pine", &changed(1, 600)).await).await;
-        assert_eq!(event.state, EventState::Ignored);
-        assert_eq!(event.reason.as_deref(), Some(reason::INSTASYNC_OFF));
-        // Autosync brings it, and nothing was missed.
-        world.cart.put(&changed(1, 600));
-        let run = world.run(world.poll("pine").await).await;
-        assert_eq!((run.new, run.missed), (1, 0));
-        switch(true).await;
-        world.until(async || (!world.cart.subscriptions_now().is_empty()).then_some(())).await;
-    });
-}
-
-#[test]
 fn r46_an_outage_is_waited_out_and_a_refusal_ends_the_run() {
     in_world(async || {
         let world = connected().await;
@@ -470,31 +478,6 @@ fn r45_a_date_range_is_read_after_what_is_open() {
         assert_eq!(world.run(run.position).await.pages, 2);
         assert_eq!(world.cart.pages()[0].listing, Listing::Open);
         assert_eq!(since(&world), Some(long_ago));
-    });
-}
-
-#[test]
-fn r6_a_run_can_be_cancelled_and_what_it_brought_stays() {
-    in_world(async || {
-        let world = connected().await;
-        world.cart.rows(4);
-        for id in 1..=12 {
-            world.cart.put(&changed(id, 500));
-        }
-        world.cart.close_gate();
-        let position = world.poll("pine").await;
-        world.cart.let_pass(1);
-        world.until(async || world.order("pine", 4).await).await;
-        let store = world.store("pine");
-        world.actors.stores.cancel_run(store, position).await.unwrap();
-        let ended = world.ended(position).await;
-        assert_eq!(ended.state, EventState::Dismissed);
-        let again = world.actors.stores.cancel_run(store, position).await;
-        assert!(matches!(again, Err(AskError::Refused(_))), "{again:?}");
-        world.cart.let_pass(9);
-        // The next one goes on where it stood.
-        let run = world.run(world.poll("pine").await).await;
-        assert_eq!((run.new, run.unchanged), (8, 4));
     });
 }
 

@@ -115,6 +115,7 @@ impl Book {
                 build: Some(commit.build.to_owned()),
                 by: recorded.by.clone(),
             };
+            self.keys.entry((commit.store, recorded.key)).or_insert(*position);
             self.keep_event(row, recorded.body.clone());
         }
     }

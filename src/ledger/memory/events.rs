@@ -4,6 +4,7 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 use super::book::{Book, KeptEvent};
 use crate::domain::{EventState, Position, Source, StoreId, Task, Timestamp};
+use crate::ledger::query::RECENT;
 use crate::ledger::{Backlog, DeliveryKey, EventFilter, EventRow, OpenEvent, Page, StoreBacklog};
 
 impl Book {
@@ -102,8 +103,8 @@ impl Book {
             self.events.range(all).map(|(_, kept)| &kept.row)
         };
         let newest = |open: bool| -> Option<Timestamp> {
-            let webhooks = rows().rev().filter(|row| row.source == Source::Webhook);
-            webhooks.filter(|row| row.state.is_open() == open).map(|row| row.received_at).next()
+            let recent = rows().rev().filter(|row| row.state.is_open() == open).take(RECENT);
+            recent.filter(|row| row.source == Source::Webhook).map(|row| row.received_at).max()
         };
         let run = Task::ImportOrders.as_str();
         let is_run = |row: &EventRow| row.topic == run && row.source != Source::Webhook;

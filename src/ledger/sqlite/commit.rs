@@ -11,8 +11,7 @@ use super::tasks;
 use crate::domain::{HeldBack, Order, Position, StoreId};
 use crate::ledger::term::terms;
 use crate::ledger::{
-    Body, Cause, Close, Commit, DeliveryKey, LedgerError, Mismatch, NewEvent, OrderWrite, Recorded,
-    Written,
+    Body, Cause, Close, Commit, LedgerError, Mismatch, NewEvent, OrderWrite, Recorded, Written,
 };
 
 pub(super) async fn apply(
@@ -197,7 +196,7 @@ async fn record(
             row.push_bind(commit.store.0)
                 .push_bind(position.0)
                 .push_bind(commit.account.0)
-                .push_bind(DeliveryKey::unique().0.to_vec())
+                .push_bind(recorded.key.0.to_vec())
                 .push_bind(recorded.topic.as_str())
                 .push_bind(recorded.source.as_str())
                 .push_bind(recorded.state.as_str())

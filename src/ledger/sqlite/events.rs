@@ -9,6 +9,7 @@ use super::failure::failed;
 use super::row::{CLOSED, OPEN, corrupt, count, event, get};
 use crate::domain::{CartOrderId, EventState, Position, Source, StoreId, Timestamp};
 use crate::ledger::body::unpack;
+use crate::ledger::query::RECENT;
 use crate::ledger::{
     Backlog, DeliveryKey, EventFilter, EventRow, LedgerError, OpenEvent, Page, StoreBacklog,
 };
@@ -226,13 +227,14 @@ pub(super) const BACKLOG: &str = "SELECT (SELECT count(*) FROM inbox \
        WHERE store_id = ?1 AND NOT (topic = 'import_orders' AND source <> 'webhook') \
        ORDER BY position LIMIT 1) AS oldest, \
      (SELECT count(*) FROM event WHERE store_id = ?1 AND state = 'set_aside') AS set_aside, \
-     (SELECT received_at FROM inbox \
-       WHERE store_id = ?1 AND source = 'webhook' ORDER BY position DESC LIMIT 1) AS newest, \
-     (SELECT received_at FROM event \
-       WHERE store_id = ?1 AND source = 'webhook' ORDER BY position DESC LIMIT 1) AS last";
+     (SELECT max(received_at) FROM (SELECT source, received_at FROM inbox \
+       WHERE store_id = ?1 ORDER BY position DESC LIMIT ?2) WHERE source = 'webhook') AS newest, \
+     (SELECT max(received_at) FROM (SELECT source, received_at FROM event \
+       WHERE store_id = ?1 ORDER BY position DESC LIMIT ?2) WHERE source = 'webhook') AS last";
 
 pub(super) async fn backlog(pool: &SqlitePool, store: StoreId) -> Result<Backlog, LedgerError> {
-    let row = sqlx::query(BACKLOG).bind(store.0).fetch_one(pool).await.map_err(failed)?;
+    let query = sqlx::query(BACKLOG).bind(store.0).bind(RECENT as i64);
+    let row = query.fetch_one(pool).await.map_err(failed)?;
     let at = |name| get::<Option<i64>>(&row, name).map(|at| at.map(Timestamp));
     Ok(Backlog {
         waiting: get::<i64>(&row, "waiting")? as u64,

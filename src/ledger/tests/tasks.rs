@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use rstest::rstest;
 
-use super::world::{close, new_order};
+use super::world::{close, new_order, recorded};
 use super::*;
 use crate::domain::order::Missed;
 use crate::domain::{
     AccountId, CartOrderId, EventState, Position, Progress, Source, StoreId, Task, Timestamp,
 };
 use crate::ledger::{
-    Autosync, Close, Commit, DeliveryKey, Due, Journaled, NewEvent, Run, RunWrite, StartTask,
-    StoreRow, TaskProgress, TaskRow, TaskSettings, Trigger, Write, Written,
+    Autosync, Close, Commit, DeliveryKey, Due, Journaled, NewEvent, Recorded, Run, RunWrite,
+    StartTask, StoreRow, TaskProgress, TaskRow, TaskSettings, Trigger, Write, Written,
 };
 
 /// The event of a run that is due then.
@@ -244,4 +244,19 @@ async fn r41_webhooks_are_found_by_order_and_time_and_misses_are_counted(
     let turn = Commit { orders: vec![new_order(&missed)], ..commit(store) };
     assert_eq!(world.commit(turn).await, Written::Committed);
     assert_eq!(world.misses(store, Timestamp(0)).await.unwrap(), 0);
+}
+
+#[rstest]
+#[tokio::test]
+async fn r40_what_a_run_set_aside_is_found_by_its_key(
+    #[values(Backend::Sqlite, Backend::Memory)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let store = world.connect("pine").await;
+    let key = DeliveryKey::of("poll", "this very state");
+    assert_eq!(world.event_by_key(store, key).await.unwrap(), None);
+    let set_aside = Recorded { key, cart_order_id: None, ..recorded("5") };
+    world.commit(Commit { recorded: vec![set_aside], ..commit(store) }).await;
+    let found = world.event_by_key(store, key).await.unwrap().unwrap();
+    assert_eq!((found.cart_order_id, found.delivery_id), (None, None));
 }

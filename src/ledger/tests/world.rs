@@ -221,6 +221,7 @@ pub(super) fn recorded(cart: &str) -> Recorded {
         state: EventState::Done,
         reason: None,
         cart_order_id: Some(CartOrderId::from(cart)),
+        key: DeliveryKey::unique(),
         body: Body::pack(b"{\"command\":\"cancel\"}"),
         received_at: Timestamp(150),
         by: Some("ada".to_owned()),

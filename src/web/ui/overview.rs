@@ -67,13 +67,13 @@ struct Card {
     bolt: &'static str,
     bolt_reason: Option<String>,
     complete: Option<When>,
-    last_event: Option<When>,
+    last_webhook: Option<When>,
     waiting: String,
     set_aside: u64,
 }
 
 /// Reads everything the overview tells about an account, in a number of queries that does not grow
-/// with the book: one for each store shown, one for each kind of trouble, and a few more.
+/// with the book: two for each store shown, one for each kind of trouble, and a few more.
 pub(super) async fn read(desk: &Desk, account: AccountId) -> Result<Live, PageError> {
     let now = desk.clock.now();
     let mut troubles = attention::collect(desk, account).await?;
@@ -95,13 +95,9 @@ pub(super) async fn read(desk: &Desk, account: AccountId) -> Result<Live, PageEr
             complete.push(orders.progress.complete_up_to);
         }
         let wanted = desk.channels.get(store.channel).map_or(&[][..], |it| it.wanted_topics());
-        let (state, reason) = bolt(store, &orders, wanted, backlog.last_webhook, now);
-        cards.push(Card {
-            bolt: state,
-            bolt_reason: reason,
-            complete: orders.progress.complete_up_to.map(|at| When::new(at, now)),
-            ..card(store, &backlog, &troubles, now)
-        });
+        let bolt = bolt(store, &orders, wanted, backlog.last_webhook, now);
+        let complete = orders.progress.complete_up_to.map(|at| When::new(at, now));
+        cards.push(Card { complete, ..card(store, &backlog, bolt, &troubles, now) });
     }
     cards.sort_by_key(|card| card.rank);
     let names: HashMap<StoreId, &str> =
@@ -155,7 +151,13 @@ fn truth(
     format!("{work} {people}")
 }
 
-fn card(store: &StoreRow, backlog: &Backlog, troubles: &[attention::Item], now: Timestamp) -> Card {
+fn card(
+    store: &StoreRow,
+    backlog: &Backlog,
+    (bolt, bolt_reason): (&'static str, Option<String>),
+    troubles: &[attention::Item],
+    now: Timestamp,
+) -> Card {
     let (rank, tone, health) = health(store, backlog, troubles);
     let oldest = backlog.oldest.filter(|_| backlog.waiting > 0);
     Card {
@@ -165,10 +167,10 @@ fn card(store: &StoreRow, backlog: &Backlog, troubles: &[attention::Item], now: 
         domain: store.domain.clone(),
         tone,
         health,
-        bolt: "off",
-        bolt_reason: None,
+        bolt,
+        bolt_reason,
         complete: None,
-        last_event: backlog.last_webhook.map(|at| When::new(at, now)),
+        last_webhook: backlog.last_webhook.map(|at| When::new(at, now)),
         waiting: oldest.map_or_else(
             || backlog.waiting.to_string(),
             |oldest| format!("{}, oldest for {}", backlog.waiting, span(now.since(oldest))),

@@ -55,11 +55,11 @@ impl RunView {
     pub(in crate::web::api) fn of_poll(event: &EventRow, run: Option<&Run>, store: &str) -> Self {
         let begun = run.is_some();
         let run = run.cloned().unwrap_or_default();
-        let crashed = event.reason.as_deref() == Some(reason::CRASHED);
-        let error = run.error.clone().or_else(|| {
-            let why = reason::sentence(reason::CRASHED).filter(|_| crashed);
-            why.map(str::to_owned)
-        });
+        let why = event.reason.as_deref();
+        // It crashed, or its store was disconnected meanwhile.
+        let came_to_nothing = why == Some(reason::CRASHED) || event.state == EventState::Ignored;
+        let sentence = why.filter(|_| came_to_nothing).and_then(reason::sentence);
+        let error = run.error.clone().or_else(|| sentence.map(str::to_owned));
         let state = match event.state {
             EventState::Waiting | EventState::Retrying if begun => "running",
             EventState::Waiting | EventState::Retrying => "queued",
