@@ -158,7 +158,7 @@ fn card(
     troubles: &[attention::Item],
     now: Timestamp,
 ) -> Card {
-    let (rank, tone, health) = health(store, backlog, troubles);
+    let (rank, tone, health) = health(store, backlog, bolt, troubles);
     let oldest = backlog.oldest.filter(|_| backlog.waiting > 0);
     Card {
         rank,
@@ -183,6 +183,7 @@ fn card(
 fn health(
     store: &StoreRow,
     backlog: &Backlog,
+    bolt: &str,
     troubles: &[attention::Item],
 ) -> (u8, &'static str, &'static str) {
     // What is the matter with single orders is not the store's own state.
@@ -201,7 +202,7 @@ fn health(
         (1, "bad", "Needs you")
     } else if store.paused {
         (2, "warn", "Paused")
-    } else if worst.is_some() || backlog.set_aside > 0 {
+    } else if worst.is_some() || backlog.set_aside > 0 || matches!(bolt, "lost" | "degraded") {
         (3, "warn", "Needs a look")
     } else {
         (4, "ok", "Healthy")
@@ -254,6 +255,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn r44_a_store_whose_webhooks_do_not_come_is_not_called_healthy() {
+        let store = crate::web::testing::store_row(1, "pine", "pine.myshopify.com");
+        let word = |bolt| health(&store, &Backlog::default(), bolt, &[]).2;
+        let words = ["live", "quiet", "degraded", "lost"].map(word);
+        assert_eq!(words, ["Healthy", "Healthy", "Needs a look", "Needs a look"]);
+    }
 
     #[test]
     fn the_line_of_truth_tells_work_and_people() {
